@@ -1,0 +1,28 @@
+"""The grid of ln Q on which every pattern is seen, and the grid of candidate lattice constants.
+
+Every icosahedral reflection lies at Q = c / a_R with a constant c of its indices, so that on an axis of ln Q a change
+of a_R is a pure shift (and a change of wavelength is none at all).  NumPy only: the web process reads these too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_BINS = 2048
+Q_MIN = 1.416
+Q_MAX = 5.243
+"""Edges of the grid (Å⁻¹): 2θ 20–80° at Cu Kα1."""
+
+LN_Q_STEP = float(np.log(Q_MAX / Q_MIN) / N_BINS)
+LN_Q_EDGES: NDArray[np.float64] = np.log(Q_MIN) + LN_Q_STEP * np.arange(N_BINS + 1)
+"""Bin edges in ln Q, shape (N_BINS + 1,), ascending."""
+
+A_R_MIN = 3.98
+A_R_MAX = 6.02
+N_CANDIDATES = 162
+CANDIDATES: NDArray[np.float64] = np.geomspace(A_R_MIN, A_R_MAX, N_CANDIDATES)
+"""Candidate quasilattice constants a_R (Å), shape (N_CANDIDATES,), evenly spaced in ln a_R (by 2.57·10⁻³)."""
+
+PHASE_CLASSES = ("icosahedral", "approximant_1_1", "approximant_2_1", "none")
+"""What a pattern may hold; "none" stands for neither a quasicrystal nor one of its approximants."""
