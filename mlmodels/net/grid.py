@@ -18,11 +18,13 @@ LN_Q_STEP = float(np.log(Q_MAX / Q_MIN) / N_BINS)
 LN_Q_EDGES: NDArray[np.float64] = np.log(Q_MIN) + LN_Q_STEP * np.arange(N_BINS + 1)
 """Bin edges in ln Q, shape (N_BINS + 1,), ascending."""
 
-A_R_MIN = 3.98
-A_R_MAX = 6.02
+BINS_PER_CANDIDATE = 4
 N_CANDIDATES = 162
-CANDIDATES: NDArray[np.float64] = np.geomspace(A_R_MIN, A_R_MAX, N_CANDIDATES)
-"""Candidate quasilattice constants a_R (Å), shape (N_CANDIDATES,), evenly spaced in ln a_R (by 2.57·10⁻³)."""
+A_R_MIN = 3.985
+CANDIDATES: NDArray[np.float64] = A_R_MIN * np.exp(BINS_PER_CANDIDATE * LN_Q_STEP * np.arange(N_CANDIDATES))
+"""Candidate quasilattice constants a_R (Å), shape (N_CANDIDATES,): from one to the next every reflection moves by exactly
+BINS_PER_CANDIDATE bins (2.56·10⁻³ in ln a_R), so that looking at all candidates is reading the grid with a stride."""
+A_R_MAX = float(CANDIDATES[-1])
 
 PHASE_CLASSES = ("icosahedral", "approximant_1_1", "approximant_2_1", "none")
 """What a pattern may hold; "none" stands for neither a quasicrystal nor one of its approximants."""
