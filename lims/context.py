@@ -1,0 +1,10 @@
+"""What every page knows of the lab."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def lab(request: HttpRequest) -> dict[str, object]:
+    return {"demo_mode": settings.DEMO}

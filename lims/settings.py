@@ -1,0 +1,189 @@
+"""All settings, each an environment variable with a default that suits one laptop.
+
+| variable            | default             | meaning                                                              |
+|---------------------|---------------------|----------------------------------------------------------------------|
+| ICOSA_DATA          | var/ in the project | folder of the SQLite database, the uploaded files and the secret key |
+| DATABASE_URL        | SQLite in ICOSA_DATA | postgresql://user:password@host/name for a shared database          |
+| SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host                      |
+| ICOSA_HOSTS         | localhost,127.0.0.1,[::1] | host names that the lab is reached by, with commas             |
+| ICOSA_DEBUG         | 0                   | 1 shows Django's error pages (never on a shared machine)             |
+| ICOSA_DEMO          | 0                   | 1 shows the demo people and their passwords on the sign-in page      |
+| ICOSA_TIME_ZONE     | UTC                 | the lab's time zone                                                  |
+| ICOSA_LANGUAGE      | en                  | en or ja, for people whose browser names neither                     |
+| ICOSA_WORKERS       | number of cores     | worker processes that screen on this host                            |
+| ICOSA_DEVICE        | cuda if seen, else cpu | what the network runs on                                          |
+| ICOSA_WAVELENGTH    | 1.540593            | radiation (Å) assumed for files that name none: the lab's default    |
+"""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.core.management.utils import get_random_secret_key
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(os.environ.get("ICOSA_DATA", BASE_DIR / "var")).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "0").lower() in {"1", "true", "yes", "on"}
+
+
+def _kept_secret_key() -> str:
+    """The key of this installation: made at the first start, then read from the data folder."""
+    path = DATA_DIR / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        key = get_random_secret_key()
+        file.write(key)
+    return key
+
+
+SECRET_KEY = os.environ.get("SECRET_KEY") or _kept_secret_key()
+DEBUG = _flag("ICOSA_DEBUG")
+DEMO = _flag("ICOSA_DEMO")
+ALLOWED_HOSTS = [host.strip() for host in os.environ.get("ICOSA_HOSTS", "localhost,127.0.0.1,[::1]").split(",")]
+
+INSTALLED_APPS = [
+    "lims.apps.LimsConfig",
+    "screening.apps.ScreeningConfig",
+    "mlmodels.apps.MlmodelsConfig",
+    "samples.apps.SamplesConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_q",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "lims.urls"
+WSGI_APPLICATION = "lims.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "lims.context.lab",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'icosa.sqlite3'}", conn_max_age=60
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Several processes write: readers must not block the writer (WAL), a writer takes its lock when it begins
+    # (IMMEDIATE, so that the wait below applies), and waits for its turn instead of failing.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
+    }
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = os.environ.get("ICOSA_LANGUAGE", "en")
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = os.environ.get("ICOSA_TIME_ZONE", "UTC")
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # a checkout serves its own static files, with no step to collect them
+MEDIA_ROOT = DATA_DIR / "files"  # no MEDIA_URL: every file goes through a view that asks for permission
+
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        # Plotly sets the style of its elements from script.
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:", "blob:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+SCREENING_WORKERS = int(os.environ.get("ICOSA_WORKERS") or os.cpu_count() or 1)
+SCREENING_DEVICE = os.environ.get("ICOSA_DEVICE", "auto")
+DEFAULT_WAVELENGTH = float(os.environ.get("ICOSA_WAVELENGTH", "1.540593"))
+
+# django-q2 only rings the bell: what is to be done stands in ScreeningResult rows. `retry` counts from the moment when
+# a task enters the prefetch queue, so it must outlast timeout × (1 + ceil((queue_limit + bulk) / workers)).
+Q_CLUSTER = {
+    "name": "icosa",
+    "orm": "default",
+    "workers": SCREENING_WORKERS,
+    "timeout": 300,
+    "retry": 300 * (1 + 5) + 60,
+    "queue_limit": 4,
+    "bulk": 1,
+    "max_attempts": 3,
+    "poll": 0.2,
+    "save_limit": 50,
+    "catch_up": False,
+    "label": "Jobs",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django.request": {"level": "ERROR"}, "django-q": {"level": "WARNING"}},
+}

@@ -1,0 +1,9 @@
+"""The web process: `gunicorn lims.wsgi`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lims.settings")
+
+application = get_wsgi_application()
