@@ -1,0 +1,51 @@
+# make demo    the whole lab on this machine, with demo people and samples, on http://localhost:8000
+# make test    the tests (what needs PostgreSQL or Chromium is skipped where they are absent)
+# make check   lint, types, import contracts, templates, migrations
+# make bench   the benchmarks whose figures the docs quote
+# Each of these makes its own environment in .venv first; it needs Python 3.11, make and git.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+PORT   ?= 8000
+
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check bench constraints clean
+
+demo: $(VENV)/.runs
+	@exec $(BIN)/python manage.py demo --port $(PORT)
+
+test: $(VENV)/.tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+check: $(VENV)/.tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy lims screening mlmodels samples tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check
+
+bench: $(VENV)/.tests
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Icosa needs Python 3.11 (found: $(PYTHON)). Install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runs: requirements.txt constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.tests: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.runs
+
+constraints: $(VENV)/.tests
+	(head -1 constraints.txt; $(BIN)/python -m pip freeze | sed 's/+cpu//') > constraints.new && mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
