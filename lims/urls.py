@@ -1,8 +1,16 @@
 """The address of every page."""
 
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from lims import views
 
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("", include("screening.urls")),
+    path("sign-in/", views.SignIn.as_view(), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("language/", views.set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,58 @@
+// What pages do beyond htmx: theme, keyboard, dialogs.
+"use strict";
+
+// Theme (applied before paint by theme.js)
+function showThemeChoice() {
+  for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    const chosen = button.dataset.themeChoice === themeChoice();
+    button.classList.toggle("active", chosen);
+    button.setAttribute("aria-pressed", String(chosen));
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const theme = event.target.closest("[data-theme-choice]");
+  if (theme) {
+    localStorage.setItem("theme", theme.dataset.themeChoice);
+    applyTheme();
+    showThemeChoice();
+  }
+  const opener = event.target.closest("[data-open-dialog]");
+  if (opener) document.getElementById(opener.dataset.openDialog).showModal();
+});
+showThemeChoice();
+
+// Keyboard
+function keysAreOn() {
+  return localStorage.getItem("keys") !== "off";
+}
+
+const keysSwitch = document.querySelector("[data-keys-switch]");
+keysSwitch.checked = keysAreOn();
+keysSwitch.addEventListener("change", () => localStorage.setItem("keys", keysSwitch.checked ? "on" : "off"));
+
+const shortcuts = document.getElementById("shortcuts").dataset;
+let goPressedAt = 0;
+
+function go(address) {
+  if (address) window.location.assign(address);
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable], dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !keysAreOn()) return;
+  const afterGo = event.timeStamp - goPressedAt < 1500;
+  goPressedAt = event.key === "g" ? event.timeStamp : 0;
+  if (afterGo && ["h", "s", "i"].includes(event.key)) {
+    go(shortcuts[`go${event.key.toUpperCase()}`]);
+  } else if (event.key === "/") {
+    const search = document.querySelector("[data-search]");
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+  } else if (event.key === "u") {
+    go(shortcuts.upload);
+  } else if (event.key === "?") {
+    document.getElementById("keys-dialog").showModal();
+  }
+});
