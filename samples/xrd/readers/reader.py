@@ -1,0 +1,98 @@
+"""What a reader of one file format is, and what all readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from samples.xrd.bragg import RADIATIONS
+from samples.xrd.pattern import WAVELENGTH_RANGE, FloatArray, PowderPattern
+from samples.xrd.sentences import PatternFileError, Sentence, sentence
+
+MAX_POINTS = 2_000_000
+"""Points of one pattern. The finest scans of 0–180° have some 180,000; more is a mistake or an attack."""
+
+SECONDS = {"sec": 1.0, "seconds": 1.0, "s": 1.0, "min": 60.0}
+
+
+class Reader(Protocol):
+    """Reads one file format. ``version`` grows whenever the same bytes would be read differently."""
+
+    name: str
+    version: int
+
+    def recognises(self, content: bytes) -> bool:
+        """Whether ``content`` is of this format, judged by its bytes alone."""
+        ...
+
+    def read(self, content: bytes) -> list[PowderPattern]:
+        """One pattern for each scan in the file, in its order; PatternFileError where it cannot be read."""
+        ...
+
+
+def parse_numbers(text: str | bytes, limit: int = MAX_POINTS) -> FloatArray:
+    """All numbers of ``text``, which are separated by white space; float64, shape (n,).
+
+    Raises PatternFileError where something is no number, or where there are more than ``limit``.
+    """
+    text = text.strip()
+    if not text:  # np.fromstring makes [-1.] of white space
+        return np.empty(0)
+    if len(text) > 2 * limit and len(text.split(None, limit)) > limit:
+        raise too_many_points()
+    try:
+        return np.fromstring(text, dtype=np.float64, sep=" ")
+    except ValueError:
+        raise PatternFileError(
+            "The list of numbers is broken: something in it is not a number. "
+            "Copy the file from the instrument again, or export it again."
+        ) from None
+
+
+def too_many_points() -> PatternFileError:
+    return PatternFileError(
+        "The file has more than %(limit)s points. Export one powder scan, with a step of 0.01° or so.",
+        limit=f"{MAX_POINTS:,}",
+    )
+
+
+def choose_wavelength(stated: float | None, anode: str | None) -> tuple[float | None, tuple[Sentence, ...]]:
+    """The wavelength (Å) by what a file says of it, and what the judge of the pattern must know about that.
+
+    An impossible stated wavelength (some programs write 0) is not believed; the Kα1 of a named anode takes its place.
+    """
+    low, high = WAVELENGTH_RANGE
+    if stated is not None and low <= stated <= high:
+        return stated, ()
+    radiation = RADIATIONS.get((anode or "").strip().capitalize())
+    warnings: list[Sentence] = []
+    if stated is not None:
+        warnings.append(
+            sentence("The file states a wavelength of %(stated)s Å, which is impossible.", stated=f"{stated:g}")
+        )
+    if radiation is not None:
+        warnings.append(
+            sentence(
+                "The wavelength was taken from the anode that the file names: %(radiation)s, %(wavelength)s Å.",
+                radiation=radiation.name,
+                wavelength=f"{radiation.kalpha1:.6f}",
+            )
+        )
+    return (radiation.kalpha1 if radiation else None), tuple(warnings)
+
+
+def warn_of_negatives(intensity: FloatArray) -> tuple[Sentence, ...]:
+    """A warning where intensities are negative: they are kept, but a background was removed elsewhere."""
+    n_negative = int(np.count_nonzero(intensity < 0))
+    if not n_negative:
+        return ()
+    return (
+        sentence("%(n)s points have a negative intensity: a background was probably removed elsewhere.", n=n_negative),
+    )
+
+
+def without_empty(metadata: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:
+    """``metadata`` without what the file leaves open."""
+    return {key: value for key, value in metadata.items() if value is not None and value != ""}

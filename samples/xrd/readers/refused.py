@@ -1,0 +1,121 @@
+"""Files that are known by their bytes and not read, each with what to export instead."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from samples.xrd.readers.decoding import UTF16_MARKS, plain_bytes
+from samples.xrd.sentences import PatternFileError, Sentence, sentence
+
+HEAD = 4096
+"""Bytes from the start in which a text format is looked for."""
+
+EMPTY = sentence("The file is empty. Export it again, or copy it again.")
+PICTURE = sentence("This is a picture, not a measurement. Upload the file that the diffractometer wrote.")
+DOCUMENT = sentence("This is a document, not a measurement. Export the pattern as two columns of text (.xy).")
+SPREADSHEET = sentence("This is a spreadsheet file. Save the sheet with 2θ and intensity as .csv and upload that.")
+BRUKER_RAW = sentence(
+    "This is a Bruker RAW file, which this version does not read. Export the scan as two columns of text (.xy)."
+)
+BRUKER_BRML = sentence(
+    "This is a Bruker .brml file, which this version does not read. Export the scan as two columns of text (.xy)."
+)
+RIGAKU_RASX = sentence(
+    "This is a Rigaku .rasx file, which this version does not read. Export the scan as .ras or .txt."
+)
+STOE_RAW = sentence(
+    "This is a Stoe RAW file, which this version does not read. Export the scan as two columns of text (.xy)."
+)
+PHILIPS_RD = sentence("This is a Philips .rd or .sd file, which this version does not read. Export the scan as .xrdml.")
+HDF5 = sentence(
+    "This is an HDF5 or NeXus file, which this version does not read. Export the pattern as two columns of text (.xy)."
+)
+ARCHIVE = sentence("This is an archive. Unpack it and upload the measurement files in it.")
+GSAS = sentence(
+    "This is a GSAS histogram, which this version does not read. Export the scan as two columns of text (.xy)."
+)
+UXD = sentence(
+    "This is a Bruker .uxd file, which this version does not read. Export the scan as two columns of text (.xy)."
+)
+CIF = sentence("This is a CIF file, which this version does not read. Export the pattern as two columns of text (.xy).")
+RIGAKU_COUNTS = sentence(
+    "This is a Rigaku text export that lists counts without their angles. Export the scan as .ras, or as two columns of text."
+)
+WEB_PAGE = sentence("This is a web page, perhaps saved in place of the file. Download the file itself again.")
+OTHER_XML = sentence(
+    "This is an XML file, but not a PANalytical .xrdml. Export the scan as .xrdml or as two columns of text."
+)
+BINARY = sentence(
+    "This is a binary file of an unknown format. Export the scan as two columns of text (.xy), as .xrdml or as .ras."
+)
+
+
+class Signature(NamedTuple):
+    """How a format is known: a regular expression at the start of the file, and words that must stand anywhere in it."""
+
+    start: re.Pattern[bytes]
+    refusal: Sentence
+    anywhere: tuple[bytes, ...] = ()
+
+
+def _starts(expression: bytes, refusal: Sentence, *anywhere: bytes) -> Signature:
+    return Signature(re.compile(expression, re.DOTALL), refusal, anywhere)
+
+
+BINARY_SIGNATURES = (
+    _starts(rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|II\*\x00|MM\x00\*|RIFF....WEBP|BM.{4}\x00{4}", PICTURE),
+    _starts(rb"%PDF", DOCUMENT),
+    _starts(rb"\{\\rtf", DOCUMENT),
+    _starts(rb"RAW_\d", STOE_RAW),
+    _starts(rb"RAW(\d\.\d\d|2| )", BRUKER_RAW),
+    _starts(rb"V[35]RD", PHILIPS_RD),
+    _starts(rb"\x89HDF\r\n\x1a\n", HDF5),
+    _starts(rb"PK\x03\x04", BRUKER_BRML, b"Experiment0/"),
+    _starts(rb"PK\x03\x04", RIGAKU_RASX, b"Profile0.txt"),
+    _starts(rb"PK\x03\x04", SPREADSHEET, b"xl/workbook"),
+    _starts(rb"PK\x03\x04", SPREADSHEET, b"opendocument.spreadsheet"),
+    _starts(rb"PK\x03\x04", DOCUMENT, b"word/document"),
+    _starts(rb"PK|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ", ARCHIVE),
+    _starts(rb"\xd0\xcf\x11\xe0", SPREADSHEET),
+)
+TEXT_SIGNATURES = (
+    _starts(rb"\s*<(!doctype\s+html|html)", WEB_PAGE),
+    _starts(rb".*?\n\s*BANK\s+\d+\s+\d+\s+\d+\s+(CONST|RALF|SLOG|TIME_MAP|COND)\b", GSAS),
+    _starts(rb"(.*?\n)?_FILEVERSION\s*=.*?\n_DRIVE\s*=", UXD),
+    _starts(rb"(\s*#[^\n]*\n|\s)*data_\S", CIF),
+    _starts(rb"(.*?\n)?\*BEGIN\s*\n.*?\n\*START\s*=.*?\n\*COUNT\s*=", RIGAKU_COUNTS),
+)
+XML = re.compile(rb"\s*<(\?xml|[A-Za-z!])")
+
+CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a"))
+
+
+def refuse_by_name(content: bytes) -> None:
+    """Raise PatternFileError where ``content`` is of a format that is known and not read."""
+    if not content.strip():
+        raise _refusal(EMPTY)
+    for signature in BINARY_SIGNATURES:
+        if signature.start.match(content[:HEAD]) and all(word in content for word in signature.anywhere):
+            raise _refusal(signature.refusal)
+    if _is_binary(content):
+        raise _refusal(BINARY)
+    head = plain_bytes(content[:HEAD])
+    for signature in TEXT_SIGNATURES:
+        if signature.start.match(head):
+            raise _refusal(signature.refusal)
+    if XML.match(head) and b"xrdMeasurement" not in head:
+        raise _refusal(OTHER_XML)
+
+
+def _is_binary(content: bytes) -> bool:
+    """Text has no control characters, but for a stray one or two that an old program may leave."""
+    if content.startswith(UTF16_MARKS):
+        return False
+    head = content[: 16 * HEAD]
+    n_control = len(head) - len(head.translate(None, CONTROL_CHARACTERS))
+    return b"\x00" in head or n_control > 2 + len(head) // 1000
+
+
+def _refusal(said: Sentence) -> PatternFileError:
+    return PatternFileError(said.template, **said.values)
