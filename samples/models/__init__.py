@@ -1,15 +1,19 @@
 """The things of the lab: samples and how they were made, measured patterns and what was read from them."""
 
 from samples.models.patterns import Pattern, PatternFile, Reading, ReadingArrays
-from samples.models.samples import AlloySystem, Sample, SynthesisStep, WeighedMass
+from samples.models.samples import EditionConflict, Sample, SampleElement
+from samples.models.synthesis import SynthesisStep, WeighedMass
+from samples.models.systems import AlloySystem
 
 __all__ = [
     "AlloySystem",
+    "EditionConflict",
     "Pattern",
     "PatternFile",
     "Reading",
     "ReadingArrays",
     "Sample",
+    "SampleElement",
     "SynthesisStep",
     "WeighedMass",
 ]

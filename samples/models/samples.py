@@ -1,38 +1,130 @@
-"""Alloy systems, samples and how they were made."""
+"""Samples: pieces of material under readable codes, what they are made of and where they lie."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
 from django.conf import settings
-from django.db import models
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.composition import (
+    Composition,
+    CompositionError,
+    SumChoice,
+    SumError,
+    Unit,
+    parse_composition,
+    read_composition,
+    weighed_composition,
+)
+from samples.models.systems import AlloySystem
 
-class AlloySystem(models.Model):
-    """A set of elements, e.g. Al-Si-Ru; made by the first sample that has it."""
+if TYPE_CHECKING:
+    from samples.models.synthesis import SynthesisStep, WeighedMass
 
-    key = models.CharField(_("elements in alphabetical order"), max_length=60, unique=True, editable=False)
-    name = models.CharField(
-        _("name"), max_length=60, help_text=_("The elements in the order that the lab writes them.")
-    )
-    notes = models.TextField(_("notes"), blank=True)
-    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
+Row = TypeVar("Row", "SynthesisStep", "WeighedMass")
 
-    class Meta:
-        verbose_name = _("alloy system")
-        verbose_name_plural = _("alloy systems")
-        ordering = ["name"]
+CODE_TRIES = 5
+"""How often a free code is looked for when others log samples at the same moment."""
 
-    def __str__(self) -> str:
-        return self.name
+_CODE = re.compile(r"[^\W_][\w.()+-]*")
+_RESERVED_CODES = {"new"}  # an address of its own
+
+
+def plain_text(text: str) -> str:
+    """Without full-width letters and digits and without spaces around, as codes and searches are compared."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def validate_code(code: str) -> None:
+    if not _CODE.fullmatch(code) or code.lower() in _RESERVED_CODES:
+        raise ValidationError(
+            _(
+                "A code is letters and digits, with - _ . + ( ) between, and no spaces, like ASR-001. Change “%(code)s”."
+            ),
+            params={"code": code},
+        )
+
+
+class EditionConflict(Exception):  # noqa: N818 - two people did nothing wrong
+    """Somebody else saved the sample since this edition of it was read; `stored` is how it stands now."""
+
+    def __init__(self, stored: Sample) -> None:
+        super().__init__(stored.code)
+        self.stored = stored
+
+
+class MassLoss(NamedTuple):
+    """What was weighed and is not there after synthesis; negative where it grew."""
+
+    grams: Decimal
+    percent: Decimal
+
+
+class SampleQuerySet(models.QuerySet["Sample"]):
+    def current(self) -> SampleQuerySet:
+        return self.filter(archived_at=None)
+
+    def archived(self) -> SampleQuerySet:
+        return self.exclude(archived_at=None)
+
+    def for_system(self, system: AlloySystem) -> SampleQuerySet:
+        return self.filter(system=system)
+
+    def with_element(self, symbol: str) -> SampleQuerySet:
+        return self.filter(elements__element=symbol)
+
+    def matching(self, text: str) -> SampleQuerySet:
+        """Each word stands somewhere in the code, the composition, the system, the place or the notes."""
+        samples = self
+        for word in plain_text(text).split():
+            samples = samples.filter(
+                Q(code__icontains=word)
+                | Q(composition__icontains=word)
+                | Q(composition_text__icontains=word)
+                | Q(system__name__icontains=word)
+                | Q(place__icontains=word)
+                | Q(notes__icontains=word)
+            )
+        return samples
+
+    def next_code(self, system: AlloySystem, parent: Sample | None = None) -> str:
+        """The first free code: ASR-012 for a new sample of Al-Si-Ru, ASR-012-1 for a piece of that one."""
+        stem = parent.code if parent else "".join(symbol[0] for symbol in system.elements)
+        width = 1 if parent else 3
+        number = re.compile(re.escape(stem) + r"-(\d{1,9})", re.IGNORECASE)
+        codes = self.filter(code__istartswith=f"{stem}-").values_list("code", flat=True)
+        taken = (int(match[1]) for match in map(number.fullmatch, codes) if match)
+        return f"{stem}-{max(taken, default=0) + 1:0{width}d}"
 
 
 class Sample(models.Model):
-    """One piece of material under a readable code."""
+    """One piece of material under a readable code.
+
+    What is typed (`composition_text`, `measured_text`) is kept as typed; saving reads it into `composition` and
+    `measured` (formulas in at.%), finds the alloy system and lists the elements.
+    """
+
+    class CompositionUnit(models.TextChoices):
+        ATOMIC = Unit.ATOMIC.value, _("at.%")
+        WEIGHT = Unit.WEIGHT.value, _("wt.%")
 
     class CompositionSum(models.TextChoices):
-        EXACT = "exact", _("sums to 100 %")
-        NORMALISED = "normalised", _("normalised to 100 %")
-        AS_REPORTED = "reported", _("kept as reported")
+        EXACT = SumChoice.EXACT.value, _("sums to 100 %")
+        NORMALISED = SumChoice.NORMALISED.value, _("normalised to 100 %")
+        AS_REPORTED = SumChoice.AS_REPORTED.value, _("kept as reported")
 
     class Origin(models.TextChoices):
         CUT = "cut", _("cut from")
@@ -40,17 +132,20 @@ class Sample(models.Model):
         CRUSHED = "crushed", _("crushed from")
         OTHER = "other", _("made from")
 
-    code = models.CharField(_("code"), max_length=40, unique=True)
+    code = models.CharField(_("code"), max_length=40, validators=[validate_code])
     system = models.ForeignKey(
         AlloySystem, on_delete=models.PROTECT, related_name="samples", verbose_name=_("alloy system"), editable=False
     )
     composition_text = models.CharField(_("nominal composition"), max_length=200)
-    composition = models.JSONField(_("nominal composition in at.%"), default=dict, editable=False)
+    composition_unit = models.CharField(
+        _("unit"), max_length=2, choices=CompositionUnit, default=CompositionUnit.ATOMIC
+    )
     composition_sum = models.CharField(
         _("sum of the composition"), max_length=10, choices=CompositionSum, default=CompositionSum.EXACT
     )
-    measured_text = models.CharField(_("measured composition (EDX)"), max_length=200, blank=True)
-    measured_composition = models.JSONField(_("measured composition in at.%"), null=True, blank=True, editable=False)
+    composition = models.CharField(_("nominal composition (at.%)"), max_length=400, editable=False)
+    measured_text = models.CharField(_("measured composition (EDX, at.%)"), max_length=200, blank=True)
+    measured = models.CharField(_("measured composition (at.%)"), max_length=400, blank=True, editable=False)
     parent = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -62,7 +157,12 @@ class Sample(models.Model):
     )
     origin = models.CharField(_("how it came from its parent"), max_length=10, choices=Origin, blank=True)
     mass_after = models.DecimalField(
-        _("mass after synthesis (g)"), max_digits=10, decimal_places=4, null=True, blank=True
+        _("mass after synthesis (g)"),
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.0001"))],
     )
     place = models.CharField(_("place"), max_length=100, blank=True, help_text=_("Where the piece lies."))
     used_up = models.BooleanField(_("used up"), default=False)
@@ -76,14 +176,24 @@ class Sample(models.Model):
         editable=False,
     )
     made_at = models.DateTimeField(_("logged at"), auto_now_add=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("changed by"),
+        editable=False,
+    )
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
     edition = models.PositiveIntegerField(_("edition"), default=1, editable=False)
     archived_at = models.DateTimeField(_("archived at"), null=True, blank=True, editable=False)
+
+    objects = SampleQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("sample")
         verbose_name_plural = _("samples")
         ordering = ["-made_at", "-pk"]
+        constraints = [models.UniqueConstraint(Lower("code"), name="one_sample_a_code_in_any_case")]
         indexes = [
             models.Index(fields=["-made_at", "-id"], name="sample_newest"),
             models.Index(fields=["system", "-made_at"], name="sample_system_newest"),
@@ -92,59 +202,192 @@ class Sample(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("update_fields") is not None:
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            self.read_compositions()
+            super().save(*args, **kwargs)
+            amounts = self.nominal.amounts
+            self.elements.exclude(element__in=amounts).delete()
+            SampleElement.objects.bulk_create(
+                [SampleElement(sample=self, element=symbol, amount=amount) for symbol, amount in amounts.items()],
+                update_conflicts=True,
+                unique_fields=["sample", "element"],
+                update_fields=["amount"],
+            )
 
-class WeighedMass(models.Model):
-    """One substance as it went onto the balance."""
+    def get_absolute_url(self) -> str:
+        return reverse("screening:sample", args=[self.code])
 
-    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, related_name="weighed_masses")
-    position = models.PositiveSmallIntegerField(default=1)
-    substance = models.CharField(_("substance"), max_length=60)
-    mass = models.DecimalField(_("mass (g)"), max_digits=10, decimal_places=4)
-    purity = models.DecimalField(_("purity (%)"), max_digits=8, decimal_places=5, null=True, blank=True)
-    lot = models.CharField(_("lot"), max_length=60, blank=True)
+    # Writing
+
+    def log(
+        self, *, by: AbstractBaseUser, steps: Sequence[SynthesisStep] = (), masses: Sequence[WeighedMass] = ()
+    ) -> None:
+        """Write this new sample with its steps and masses, whole or not at all; no code takes the next free one.
+
+        Raises ValidationError with sentences for the person who logs it.
+        """
+        self.made_by_id = self.changed_by_id = by.pk
+        self.simulated = self.simulated or bool(self.parent and self.parent.simulated)
+        wants_code = not self.code
+        for attempt in range(1, CODE_TRIES + 1):
+            try:
+                with transaction.atomic():
+                    self.read_compositions()
+                    if wants_code:
+                        self.code = Sample.objects.next_code(self.system, self.parent)
+                    self.full_clean(validate_constraints=False)
+                    self.save()
+                    self._write_making(steps, masses)
+                return
+            except IntegrityError as error:
+                self.pk = None
+                if not wants_code or attempt == CODE_TRIES:
+                    raise self.code_taken() from error
+
+    def revise(
+        self,
+        *,
+        by: AbstractBaseUser,
+        edition: int,
+        steps: Sequence[SynthesisStep],
+        masses: Sequence[WeighedMass],
+    ) -> None:
+        """Save the changes to this sample, unless somebody saved it since `edition` was read: EditionConflict."""
+        try:
+            with transaction.atomic():
+                claimed = Sample.objects.filter(pk=self.pk, edition=edition).update(edition=edition + 1)
+                if not claimed:
+                    raise EditionConflict(Sample.objects.get(pk=self.pk))
+                self.edition = edition + 1
+                self.changed_by_id = by.pk
+                self.read_compositions()
+                self.full_clean(validate_constraints=False)
+                self.save()
+                self._write_making(steps, masses)
+        except IntegrityError as error:
+            raise self.code_taken() from error
+
+    def archive(self, *, by: AbstractBaseUser) -> None:
+        """Take the sample out of the lists; nothing is deleted."""
+        self._set_archived(timezone.now(), by)
+
+    def restore(self, *, by: AbstractBaseUser) -> None:
+        self._set_archived(None, by)
+
+    def _set_archived(self, moment: Any, by: AbstractBaseUser) -> None:
+        self.archived_at, self.changed_by_id = moment, by.pk
+        self.save(update_fields=["archived_at", "changed_by", "changed_at"])
+
+    def read_compositions(self) -> str:
+        """Read what was typed into at.%, sum choice and alloy system; the notice, if one is due.
+
+        Raises ValidationError by field.
+        """
+        try:
+            read = read_composition(self.composition_text, Unit(self.composition_unit), SumChoice(self.composition_sum))
+        except SumError as error:
+            raise ValidationError({"composition_sum": str(error)}) from error
+        except CompositionError as error:
+            raise ValidationError({"composition_text": str(error)}) from error
+        try:
+            self.measured = parse_composition(self.measured_text).formula() if self.measured_text.strip() else ""
+        except CompositionError as error:
+            raise ValidationError({"measured_text": str(error)}) from error
+        self.composition = read.composition.formula()
+        self.composition_sum = self.CompositionSum(read.sum_choice.value)
+        self.system = AlloySystem.objects.for_elements(read.composition.elements)
+        return read.notice
+
+    def _write_making(self, steps: Sequence[SynthesisStep], masses: Sequence[WeighedMass]) -> None:
+        self._write_rows(list(self.steps.order_by("position")), steps)
+        self._write_rows(list(self.weighed_masses.order_by("position")), masses)
+
+    def _write_rows(self, before: Sequence[Row], rows: Sequence[Row]) -> None:
+        """Make these the rows of the sample, in this order; a row is kept where there was one before."""
+        for position, row in enumerate(rows, start=1):
+            row.pk = before[position - 1].pk if position <= len(before) else None
+            row.sample, row.position = self, position
+            row.full_clean(exclude=["id"])
+            row.save()
+        for surplus in before[len(rows) :]:
+            surplus.delete()
+
+    def clean(self) -> None:
+        if self.parent is None:
+            self.origin = ""
+        elif self.pk and any(ancestor.pk == self.pk for ancestor in (self.parent, *self.parent.ancestors())):
+            raise ValidationError(
+                {
+                    "parent": ValidationError(
+                        _("%(parent)s is this sample or a piece of it. Name the sample that this one came from."),
+                        params={"parent": self.parent.code},
+                    )
+                }
+            )
+
+    def code_taken(self) -> ValidationError:
+        sentence = _("There is a sample %(code)s already. Take another code, or leave it empty for the next free one.")
+        return ValidationError({"code": ValidationError(sentence, code="unique", params={"code": self.code})})
+
+    # Reading
+
+    def ancestors(self) -> list[Sample]:
+        """The parent, its parent, and so on."""
+        line: list[Sample] = []
+        ancestor = self.parent
+        while ancestor is not None and ancestor not in line:
+            line.append(ancestor)
+            ancestor = ancestor.parent
+        return line
+
+    @property
+    def nominal(self) -> Composition:
+        """As it was meant to be, in at.%."""
+        return parse_composition(self.composition)
+
+    @property
+    def edx(self) -> Composition | None:
+        """As measured, in at.% and as reported."""
+        return parse_composition(self.measured) if self.measured else None
+
+    @property
+    def weighed(self) -> Composition | None:
+        """As the weighed masses give it, in at.%."""
+        masses = self.weighed_masses.all()
+        return weighed_composition((m.composition, m.mass, m.purity) for m in masses) if masses else None
+
+    @property
+    def weighed_total(self) -> Decimal | None:
+        """g"""
+        masses: Iterable[WeighedMass] = self.weighed_masses.all()
+        return sum((m.mass for m in masses), Decimal(0)) or None
+
+    @property
+    def mass_loss(self) -> MassLoss | None:
+        """Where both the weighed masses and the mass after synthesis are known."""
+        before = self.weighed_total
+        if before is None or self.mass_after is None:
+            return None
+        return MassLoss(before - self.mass_after, (before - self.mass_after) * 100 / before)
+
+
+class SampleElement(models.Model):
+    """One element of a sample's nominal composition, so that samples can be found by what they hold."""
+
+    sample = models.ForeignKey(Sample, on_delete=models.CASCADE, related_name="elements")
+    element = models.CharField(_("element"), max_length=2)
+    amount = models.DecimalField(_("amount (at.%)"), max_digits=12, decimal_places=4)
 
     class Meta:
-        verbose_name = _("weighed mass")
-        verbose_name_plural = _("weighed masses")
-        ordering = ["sample", "position"]
-
-
-class SynthesisStep(models.Model):
-    """One step of making a sample; the fields that a kind does not need stay empty."""
-
-    class Kind(models.TextChoices):
-        ARC_MELTING = "arc_melting", _("arc melting")
-        INDUCTION = "induction", _("induction melting")
-        MELT_SPINNING = "melt_spinning", _("melt spinning")
-        ANNEALING = "annealing", _("annealing")
-        CRUSHING = "crushing", _("crushing")
-        OTHER = "other", _("other step")
-
-    class Quench(models.TextChoices):
-        NONE = "", "–"
-        WATER = "water", _("water")
-        OIL = "oil", _("oil")
-        AIR = "air", _("air")
-        FURNACE = "furnace", _("furnace cooling")
-        LIQUID_NITROGEN = "liquid_nitrogen", _("liquid nitrogen")
-
-    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, related_name="steps")
-    position = models.PositiveSmallIntegerField(default=1)
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    temperature = models.DecimalField(_("temperature (°C)"), max_digits=6, decimal_places=1, null=True, blank=True)
-    duration = models.DecimalField(_("duration (h)"), max_digits=8, decimal_places=3, null=True, blank=True)
-    atmosphere = models.CharField(_("atmosphere"), max_length=60, blank=True)
-    quench = models.CharField(_("quench"), max_length=20, choices=Quench, blank=True)
-    melts = models.PositiveSmallIntegerField(_("times melted"), null=True, blank=True)
-    wheel_speed = models.DecimalField(_("wheel speed (m/s)"), max_digits=5, decimal_places=1, null=True, blank=True)
-    done_on = models.DateField(_("done on"), null=True, blank=True)
-    done_by = models.CharField(_("done by"), max_length=80, blank=True)
-    notes = models.CharField(_("notes"), max_length=400, blank=True)
-
-    class Meta:
-        verbose_name = _("synthesis step")
-        verbose_name_plural = _("synthesis steps")
-        ordering = ["sample", "position"]
+        verbose_name = _("element")
+        verbose_name_plural = _("elements")
+        ordering = ["sample", "-amount"]
+        constraints = [models.UniqueConstraint(fields=["sample", "element"], name="one_row_an_element")]
+        indexes = [models.Index(fields=["element", "sample"], name="element_samples")]
 
     def __str__(self) -> str:
-        return self.get_kind_display()
+        return f"{self.element} {self.amount}"
