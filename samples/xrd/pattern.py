@@ -28,7 +28,8 @@ class PowderPattern:
     wavelength: Kα1 or monochromatic wavelength (Å); None where the file does not say
     metadata: what the file says of itself. Keys that readers use, all optional: ``anode`` ("Cu"), ``wavelength_2`` (Kα2, Å),
         ``ratio_kalpha2`` (Kα2/Kα1 intensity), ``monochromator``, ``measured_at`` (ISO 8601 text), ``instrument``, ``sample_name``,
-        ``operator``, ``comment``, ``counting_time`` (s a step), ``scan_axis``, ``scan_number`` (from 1), ``n_scans``;
+        ``operator``, ``comment``, ``counting_time`` (s a step), ``scan_axis``, ``scan_number`` (from 1), ``n_scans``,
+        ``intensity_unit`` ("counts", "cps"), ``file_name``, and which reader read it: ``reader``, ``reader_version``;
         values are str, int or float, never bytes
     warnings: what was assumed, cut or mended on the way, for the person who judges the pattern
 

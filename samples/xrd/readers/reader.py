@@ -88,9 +88,7 @@ def warn_of_negatives(intensity: FloatArray) -> tuple[Sentence, ...]:
     n_negative = int(np.count_nonzero(intensity < 0))
     if not n_negative:
         return ()
-    return (
-        sentence("%(n)s points have a negative intensity: a background was probably removed elsewhere.", n=n_negative),
-    )
+    return (sentence("Negative intensities (%(n)s): a background was probably removed elsewhere.", n=n_negative),)
 
 
 def without_empty(metadata: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:

@@ -227,7 +227,7 @@ def _check_points(table: _Table) -> tuple[FloatArray, FloatArray, list[Sentence]
         two_theta, intensity = np.delete(two_theta, repeated), np.delete(intensity, repeated)
         warnings.append(
             sentence(
-                "%(n)s points stood twice and were taken once (line %(line)s).",
+                "Rows that stand twice were taken once (%(n)s; the first is line %(line)s).",
                 n=int(repeated.size),
                 line=table.lines[int(repeated[0])],
             )
