@@ -1,0 +1,38 @@
+"""manage.py train: a network from simulated patterns alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Train a network from simulated patterns, calibrate it, and write a checkpoint. Needs no database."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--preset", choices=["tiny", "laptop", "gpu"], default="laptop")
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--steps", type=int, help="instead of the preset's")
+        parser.add_argument(
+            "--out", type=Path, required=True, help="DIR/NAME of the checkpoint; its state lies beside it"
+        )
+        parser.add_argument("--resume", action="store_true", help="go on from the state that a killed run left")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from mlmodels.net import checkpoint, finishing, training
+
+        out: Path = options["out"]
+        config = training.preset(options["preset"], options["seed"], options["steps"])
+        try:
+            network = training.train(config, out.with_suffix(".state"), resume=options["resume"])
+        except FileExistsError as error:
+            raise CommandError(f"{error} (--resume goes on)") from None
+        if not training.is_first_worker():
+            return
+        command = "manage.py " + " ".join(sys.argv[1:])
+        path = checkpoint.save(finishing.make_checkpoint(out.name, config, network, command), out.parent)
+        self.stdout.write(f"{path}\nCheck it: manage.py evaluate {path}")

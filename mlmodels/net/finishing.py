@@ -1,0 +1,84 @@
+"""From trained weights to a checkpoint: calibrate on a held-out mix, and say how the weights were made."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mlmodels.net import calibration
+from mlmodels.net.calibration import Calibration
+from mlmodels.net.checkpoint import Checkpoint
+from mlmodels.net.network import Network
+from mlmodels.net.predict import LoadedNetwork, best_constants, forward
+from mlmodels.net.simulate import SimulationConfig, simulate
+from mlmodels.net.training import TrainingConfig
+
+N_CALIBRATION = 12_000
+CALIBRATION_SEED = 7_000_000_000
+"""Added to the training seed: a stream of patterns that training never draws from."""
+BLOCK = 500
+DETECTED = 0.5
+
+
+def make_checkpoint(
+    name: str, config: TrainingConfig, network: Network, command: str, n_calibration: int = N_CALIBRATION
+) -> Checkpoint:
+    """Calibrate the trained ``network`` and gather what belongs with its weights; metrics are added by an evaluation."""
+    return Checkpoint(
+        name=name,
+        arrays={key: tensor.detach().cpu().numpy() for key, tensor in network.state_dict().items()},
+        network=config.network.as_json(),
+        calibration=calibrate(network, config.simulation, config.seed, n_calibration).as_json(),
+        training=config.as_json(),
+        command=command,
+        git_revision=git_revision(),
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def calibrate(network: Network, simulation: SimulationConfig, seed: int, n: int = N_CALIBRATION) -> Calibration:
+    """Fit the calibration of ``network`` on ``n`` patterns of the training mix; its shares of the classes are the prior."""
+    device = next(network.parameters()).device
+    loaded = LoadedNetwork("calibrating", network.eval(), Calibration(), device)
+    generator = torch.Generator(device).manual_seed(CALIBRATION_SEED + seed)
+    scores, classes, icosahedral, constants = [], [], [], []
+    index = network.config.phase_classes.index("icosahedral")
+    for start in range(0, n, BLOCK):
+        batch = simulate(min(BLOCK, n - start), simulation, generator, device)
+        output = forward(loaded, batch.intensity, batch.measured)
+        scores.append(output.class_log_probabilities().cpu().numpy())
+        icosahedral.append(output.lattice[:, :, index].double().cpu().numpy())
+        classes.append(batch.phase_class.cpu().numpy())
+        constants.append(batch.quasilattice_constant.cpu().numpy())
+    score, truth = np.concatenate(scores), np.concatenate(classes)
+    slope, bias = calibration.fit(score, truth)
+    prior = {name: float(np.mean(truth == i)) for i, name in enumerate(network.config.phase_classes)}
+    fitted = Calibration(slope, bias, 1.0, prior, n)
+
+    detected = (truth == index) & (fitted(score)[:, index] > DETECTED)
+    if not detected.any():
+        return fitted
+    found, spread, _ = best_constants(np.concatenate(icosahedral)[detected])
+    error = found - np.concatenate(constants)[detected]
+    return replace(fitted, sigma_scale=calibration.fit_sigma_scale(error, spread))
+
+
+def git_revision() -> str:
+    """The commit that made this, with "+" where files differ from it; empty outside a repository."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(  # noqa: S603
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return described.stdout.strip()
