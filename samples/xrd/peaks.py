@@ -1,12 +1,15 @@
 """Peaks of one pattern: found above the noise, then refined below the step by a least-squares profile.
 
-The profile is a pseudo-Voigt line on a sloping background; where the file names the Kα doublet it is two such lines, so that
-positions are those of Kα1 and the shoulder of Kα2 is no peak of its own.
+The profile is a pseudo-Voigt line on a sloping background. At the wavelength of a laboratory anode it may be the Kα doublet,
+two such lines: then positions are those of Kα1, and the shoulder of Kα2 is no peak of its own. Whether it is the doublet is
+judged by the strongest peaks, because files name Kα2 wavelengths even where a monochromator took them away, and text files
+name none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,7 @@ from scipy.optimize import least_squares
 from scipy.signal import find_peaks
 
 from samples.xrd.background import estimate_background
+from samples.xrd.bragg import radiation_of
 from samples.xrd.pattern import FloatArray, PowderPattern
 
 MIN_SIGNIFICANCE = 8.0
@@ -32,6 +36,14 @@ NOISE_FLOOR = 1e-4
 """Least noise, as a share of the highest point: a simulated pattern has none, and rounding is not a peak."""
 DOUBLET_RATIO = 0.5
 """Kα2/Kα1, where the file does not state it."""
+SAME_LINE = 0.0005
+"""Wavelengths (Å) that differ by less are one line, quoted with other digits."""
+MAX_WAVELENGTH_RATIO = 1.02
+"""Kα2/Kα1 wavelengths; the widest doublet, that of Ag, has 1.008."""
+N_JUDGED = 8
+"""Strongest peaks by which the doublet is judged."""
+CLEARLY_BETTER = 2.0
+"""Ratio of misfits. Broad peaks show no difference; resolved ones of monochromatic radiation show 4 and more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,15 +78,15 @@ def pick_peaks(pattern: PowderPattern, min_significance: float = MIN_SIGNIFICANC
     )
     widths = properties["widths"] * pattern.step
     significance = properties["prominences"] / smoothed_noise[tops]
-    doublet = _doublet_of(pattern)
+    doublet = _judge_doublet(pattern, noise, tops, smoothed[tops], widths)
     is_own = ~_are_kalpha2(pattern.two_theta[tops], smoothed[tops], widths, doublet)
-    rows = [
-        (*_refine_peak(pattern, noise, float(pattern.two_theta[top]), float(width), doublet), float(significant))
-        for top, width, significant in zip(tops[is_own], widths[is_own], significance[is_own], strict=True)
+    fits = [
+        _fit_peak(pattern, noise, float(pattern.two_theta[top]), float(width), doublet)
+        for top, width in zip(tops[is_own], widths[is_own], strict=True)
     ]
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    columns = columns[np.argsort(columns[:, 0])]
-    return Peaks(*columns.T)
+    order = np.argsort([fit.two_theta for fit in fits])
+    two_theta, sigma, height, fwhm, _ = np.array(fits, dtype=np.float64).reshape(-1, 5)[order].T
+    return Peaks(two_theta, sigma, height, fwhm, significance[is_own][order])
 
 
 def estimate_noise(pattern: PowderPattern) -> FloatArray:
@@ -104,15 +116,39 @@ class _Doublet:
         return np.asarray(2 * np.degrees(np.arcsin(np.where(sine <= 1, sine, np.nan))))
 
 
-def _doublet_of(pattern: PowderPattern) -> _Doublet:
-    second = pattern.metadata.get("wavelength_2")
-    if pattern.wavelength is None or not isinstance(second, int | float) or "monochromator" in pattern.metadata:
+def _possible_doublet(pattern: PowderPattern) -> _Doublet:
+    """The doublet that the file names, or that of the anode whose Kα1 the wavelength is."""
+    first, second = pattern.wavelength, pattern.metadata.get("wavelength_2")
+    ratio = pattern.metadata.get("ratio_kalpha2")
+    if first is None:
         return _Doublet()
-    if not pattern.wavelength < second < 1.02 * pattern.wavelength:
+    radiation = radiation_of(first)
+    if not isinstance(second, int | float) and radiation and abs(first - radiation.kalpha1) < SAME_LINE:
+        second = radiation.kalpha2
+    if not isinstance(second, int | float) or not 1 < second / first < MAX_WAVELENGTH_RATIO:
         return _Doublet()
-    ratio = pattern.metadata.get("ratio_kalpha2", DOUBLET_RATIO)
-    is_usable = isinstance(ratio, int | float) and 0 <= ratio <= 1
-    return _Doublet(second / pattern.wavelength, float(ratio) if is_usable else DOUBLET_RATIO)
+    if not isinstance(ratio, int | float) or not 0 < ratio <= 1:
+        ratio = DOUBLET_RATIO
+    return _Doublet(second / first, ratio)
+
+
+def _judge_doublet(
+    pattern: PowderPattern, noise: FloatArray, tops: NDArray[np.intp], heights: FloatArray, widths: FloatArray
+) -> _Doublet:
+    """The possible doublet, unless a single line describes the strongest peaks clearly better."""
+    possible = _possible_doublet(pattern)
+    if not possible.intensity_ratio:
+        return possible
+    is_own = ~_are_kalpha2(pattern.two_theta[tops], heights, widths, possible)
+    strongest = np.flatnonzero(is_own)[np.argsort(heights[is_own])[-N_JUDGED:]]
+
+    def misfit(doublet: _Doublet) -> float:
+        return sum(
+            _fit_peak(pattern, noise, float(pattern.two_theta[tops[peak]]), float(widths[peak]), doublet).misfit
+            for peak in strongest
+        )
+
+    return _Doublet() if CLEARLY_BETTER * misfit(_Doublet()) < misfit(possible) else possible
 
 
 def _are_kalpha2(two_theta: FloatArray, height: FloatArray, fwhm: FloatArray, doublet: _Doublet) -> NDArray[np.bool_]:
@@ -125,16 +161,25 @@ def _are_kalpha2(two_theta: FloatArray, height: FloatArray, fwhm: FloatArray, do
     return np.asarray((is_at_second_line & is_weaker).any(axis=1))
 
 
-def _refine_peak(
-    pattern: PowderPattern, noise: FloatArray, top: float, width: float, doublet: _Doublet
-) -> tuple[float, float, float, float]:
-    """Position, its uncertainty, height and FWHM of the peak near ``top``; the top itself where the fit leads astray."""
+class _Fit(NamedTuple):
+    """A fitted peak, as in :class:`Peaks`; misfit: χ² per degree of freedom."""
+
+    two_theta: float
+    two_theta_sigma: float
+    height: float
+    fwhm: float
+    misfit: float
+
+
+def _fit_peak(pattern: PowderPattern, noise: FloatArray, top: float, width: float, doublet: _Doublet) -> _Fit:
+    """Fit the peak near ``top`` (degree), which is ``width`` wide; the top itself is kept where the fit leads astray."""
     width = max(width, 2 * pattern.step)
     split = float(np.nan_to_num(doublet.second_line(np.array(top)) - top))
     inside = (pattern.two_theta > top - FIT_REACH * width) & (pattern.two_theta < top + FIT_REACH * width + split)
     two_theta, intensity, sigma = pattern.two_theta[inside], pattern.intensity[inside], noise[inside]
+    unfitted = _Fit(top, width / 2, float(np.ptp(intensity)), width, float("inf"))
     if two_theta.size < 6:
-        return top, pattern.step, float(np.ptp(intensity)), width
+        return unfitted
 
     def profile(parameters: FloatArray) -> FloatArray:
         position, log_fwhm, height, level, slope = parameters
@@ -152,12 +197,13 @@ def _refine_peak(
         residuals, start, x_scale=[width, 1, start[2], start[2], start[2] / width], method="lm", max_nfev=400
     )
     position, log_fwhm, height = (float(value) for value in fit.x[:3])
-    if abs(position - top) > width or height <= 0 or not pattern.step / 2 < np.exp(log_fwhm) < min(5 * width, MAX_FWHM):
-        return top, width / 2, float(np.ptp(intensity)), width
+    fwhm = float(np.exp(log_fwhm))
+    if abs(position - top) > width or height <= 0 or not pattern.step / 2 < fwhm < min(5 * width, MAX_FWHM):
+        return unfitted
     jacobian = np.asarray(fit.jac, dtype=np.float64)
     covariance = np.linalg.pinv(jacobian.T @ jacobian)
-    misfit = max(1.0, 2 * float(fit.cost) / max(1, two_theta.size - fit.x.size))
-    return position, float(np.sqrt(covariance[0, 0] * misfit)), height, float(np.exp(log_fwhm))
+    misfit = 2 * float(fit.cost) / max(1, two_theta.size - fit.x.size)
+    return _Fit(position, float(np.sqrt(covariance[0, 0] * max(1.0, misfit))), height, fwhm, misfit)
 
 
 def _pseudo_voigt(distance: FloatArray, fwhm: float) -> FloatArray:
