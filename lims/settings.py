@@ -140,7 +140,8 @@ WHITENOISE_USE_FINDERS = True  # a checkout serves its own static files, with no
 MEDIA_ROOT = DATA_DIR / "files"  # no MEDIA_URL: every file goes through a view that asks for permission
 
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
-FILE_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # larger uploads go to disk while they come in
+MAX_PATTERN_FILE_SIZE = 20_000_000  # bytes; the largest measured powder patterns that we met have 1 MB
 
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -162,8 +163,13 @@ SCREENING_WORKERS = int(os.environ.get("ICOSA_WORKERS") or os.cpu_count() or 1)
 SCREENING_DEVICE = os.environ.get("ICOSA_DEVICE", "auto")
 DEFAULT_WAVELENGTH = float(os.environ.get("ICOSA_WAVELENGTH", "1.540593"))
 
+SCREENING_LEASE = 60.0  # seconds that a worker has for a batch (about one) before others may take it
+WORKER_BEAT = 2.0  # seconds between two signs of life of a worker
+WORKER_SILENCE = 30.0  # seconds without one after which its watchdog starts it anew
+
 # django-q2 only rings the bell: what is to be done stands in ScreeningResult rows. `retry` counts from the moment when
-# a task enters the prefetch queue, so it must outlast timeout × (1 + ceil((queue_limit + bulk) / workers)).
+# a task enters the prefetch queue, so it must outlast timeout × (1 + ceil((queue_limit + bulk) / workers)). A bell that
+# ended badly is not worth keeping (ack_failures): the next one finds the same rows.
 Q_CLUSTER = {
     "name": "icosa",
     "orm": "default",
@@ -173,7 +179,9 @@ Q_CLUSTER = {
     "queue_limit": 4,
     "bulk": 1,
     "max_attempts": 3,
+    "ack_failures": True,
     "poll": 0.2,
+    "recycle": 20_000,  # signs of life count; a new worker process takes seconds to import torch
     "save_limit": 50,
     "catch_up": False,
     "label": "Jobs",

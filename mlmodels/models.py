@@ -2,9 +2,84 @@
 
 from __future__ import annotations
 
-from django.db import models
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from mlmodels.net.checkpoint import Checkpoint, load_bytes
+from samples.models.unchanging import Unchanging
+from samples.xrd.sentences import Sentence, sentence
+
+PART_SIZE = 4_000_000
+"""Bytes of weights in one row."""
+
+
+class PromotionError(ValueError):
+    """A version that cannot go into production; ``.sentence`` says why."""
+
+    def __init__(self, said: Sentence) -> None:
+        self.sentence = said
+        super().__init__(str(said))
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def production(self) -> ModelVersion | None:
+        """The version that new patterns are screened by."""
+        return self.filter(state=ModelVersion.State.PRODUCTION).first()
+
+    def runnable(self) -> ModelVersionQuerySet:
+        """Versions whose weights are here."""
+        return self.exclude(state=ModelVersion.State.RECORD)
+
+    @transaction.atomic
+    def register(self, weights: bytes, config: Mapping[str, Any], *, notes: str = "") -> ModelVersion:
+        """Store a checkpoint as a candidate; the one of the same weights where it is here already.
+
+        weights: the bytes of its .safetensors; config: its .json.  CheckpointError where the two do not belong together.
+        """
+        load_bytes(weights, config)
+        here = self.filter(sha256=config["weights_sha256"]).first()
+        if here:
+            return here
+        version = self.create(
+            name=self._free_name(config["name"]),
+            config=dict(config),
+            sha256=config["weights_sha256"],
+            thresholds_version=config["thresholds"],
+            notes=notes,
+        )
+        WeightsPart.objects.bulk_create(
+            WeightsPart(version=version, number=number, content=weights[start : start + PART_SIZE])
+            for number, start in enumerate(range(0, len(weights), PART_SIZE))
+        )
+        return version
+
+    def record(self, name: str, *, thresholds_version: str, notes: str = "") -> ModelVersion:
+        """A version that only calls are known of, for calls made elsewhere; it cannot be run."""
+        version, _made = self.get_or_create(
+            name=name,
+            defaults={
+                "state": ModelVersion.State.RECORD,
+                "thresholds_version": thresholds_version,
+                "notes": notes,
+            },
+        )
+        return version
+
+    def _free_name(self, name: str) -> str:
+        """``name``, or "name (2)" and so on where other weights bear it."""
+        names = set(self.filter(name__startswith=name).values_list("name", flat=True))
+        return next(
+            free
+            for free in (name if n == 1 else f"{name} ({n})" for n in range(1, len(names) + 2))
+            if free not in names
+        )
 
 
 class ModelVersion(models.Model):
@@ -17,7 +92,7 @@ class ModelVersion(models.Model):
         RECORD = "record", _("record of calls made elsewhere")
 
     name = models.CharField(_("name"), max_length=80, unique=True)
-    state = models.CharField(_("state"), max_length=12, choices=State, default=State.CANDIDATE)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.CANDIDATE, editable=False)
     config = models.JSONField(_("checkpoint description"), default=dict, editable=False)
     sha256 = models.CharField(_("SHA-256 of the weights"), max_length=64, blank=True, editable=False)
     thresholds_version = models.CharField(_("version of the class thresholds"), max_length=40, editable=False)
@@ -25,12 +100,16 @@ class ModelVersion(models.Model):
     made_at = models.DateTimeField(_("made at"), auto_now_add=True)
     promoted_at = models.DateTimeField(_("in production since"), null=True, blank=True, editable=False)
 
+    objects = ModelVersionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")
         ordering = ["-made_at", "-pk"]
+        permissions = [("promote_modelversion", _("Can put a model version into production"))]
         constraints = [
             models.UniqueConstraint(fields=["state"], condition=Q(state="production"), name="one_production_version"),
+            models.UniqueConstraint(fields=["sha256"], condition=~Q(sha256=""), name="one_version_of_the_same_weights"),
             models.CheckConstraint(
                 condition=Q(state="record", sha256="") | (~Q(state="record") & ~Q(sha256="")),
                 name="only_records_lack_weights",
@@ -40,8 +119,43 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def runnable(self) -> bool:
+        return self.state != self.State.RECORD
 
-class WeightsPart(models.Model):
+    @property
+    def standing(self) -> int:
+        """Whose call is shown first: the higher, the rather."""
+        order = (self.State.RECORD, self.State.CANDIDATE, self.State.RETIRED, self.State.PRODUCTION)
+        return order.index(self.State(self.state))
+
+    def checkpoint(self) -> Checkpoint:
+        """The trained network as it was registered.  CheckpointError where this release cannot use it."""
+        parts = self.weights_parts.order_by("number").values_list("content", flat=True)
+        return load_bytes(b"".join(bytes(part) for part in parts), self.config)
+
+    @transaction.atomic
+    def promote(self, by: User | None, reason: str) -> None:
+        """Put this version into production and retire the one that was; ``by`` is None for the step of migrate."""
+        if not self.runnable:
+            raise PromotionError(
+                sentence(
+                    "%(name)s is a record of calls made elsewhere. It has no weights and cannot be run.", name=self.name
+                )
+            )
+        former = ModelVersion.objects.select_for_update().filter(state=self.State.PRODUCTION).first()
+        if former == self:
+            raise PromotionError(sentence("%(name)s is in production already.", name=self.name))
+        if former:
+            former.state = self.State.RETIRED
+            former.save(update_fields=["state"])
+        self.state = self.State.PRODUCTION
+        self.promoted_at = timezone.now()
+        self.save(update_fields=["state", "promoted_at"])
+        Promotion.objects.create(version=self, former=former, promoted_by=by, reason=reason)
+
+
+class WeightsPart(Unchanging):
     """A piece of a version's safetensors bytes, under 5 MB, so that no row strains a database."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="weights_parts")
@@ -51,3 +165,23 @@ class WeightsPart(models.Model):
     class Meta:
         ordering = ["version", "number"]
         constraints = [models.UniqueConstraint(fields=["version", "number"], name="one_weights_part_a_number")]
+
+
+class Promotion(Unchanging):
+    """Who put which version into production, when and why; rows are only added."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    former = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    promoted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("promoted by")
+    )
+    promoted_at = models.DateTimeField(_("promoted at"), auto_now_add=True)
+    reason = models.CharField(_("reason"), max_length=400)
+
+    class Meta:
+        verbose_name = _("promotion")
+        verbose_name_plural = _("promotions")
+        ordering = ["-promoted_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.reason}"

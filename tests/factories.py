@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
+from itertools import count
 from typing import Any
 
 import factory
+import numpy as np
 from django.contrib.auth.models import Group, User
 from factory.django import DjangoModelFactory
 
-from samples.models import AlloySystem, Sample
+from samples.models import AlloySystem, Pattern, Reading, Sample
 
 PASSWORD = "a password for tests"
+
+_numbers = count(1)
 
 
 class UserFactory(DjangoModelFactory[User]):
@@ -54,3 +59,27 @@ class SampleFactory(DjangoModelFactory[Sample]):
         sample = model_class(*args, **kwargs)
         sample.log(by=by, steps=steps, masses=masses)
         return sample
+
+
+def make_pattern(*, name: str = "", by: User | None = None, content: bytes = b"", **received: Any) -> Pattern:
+    """A pattern as it came in; without ``content``, of a text file like no other."""
+    name = name or f"pattern-{next(_numbers):03d}.xy"
+    content = content or pattern_text(seed=zlib.crc32(name.encode()))
+    by = by or User.objects.create_user(f"uploader of {name} {next(_numbers)}")
+    return Pattern.objects.receive(content, name=name, by=by, **received).patterns[0]
+
+
+def make_reading(**received: Any) -> Reading:
+    """The reading of a new pattern."""
+    return make_pattern(**received).readings.get()
+
+
+def pattern_text(seed: int = 0, *, first: float = 20.0, last: float = 80.0, step: float = 0.02) -> bytes:
+    """Two columns of text: a few lines on a background, with the noise of counting, at Cu Kα1."""
+    rng = np.random.default_rng(seed)
+    two_theta = np.arange(first, last, step)
+    counts = np.full(len(two_theta), 200.0)
+    for position in rng.uniform(22, 78, 12):
+        counts += rng.uniform(200, 5000) / (1 + ((two_theta - position) / 0.1) ** 2)
+    rows = np.column_stack([two_theta, rng.poisson(counts)])
+    return "".join(f"{angle:.3f} {count:.0f}\n" for angle, count in rows).encode()

@@ -1,6 +1,7 @@
 """The things of the lab: samples and how they were made, measured patterns and what was read from them."""
 
-from samples.models.patterns import Pattern, PatternFile, Reading, ReadingArrays
+from samples.models.patterns import Pattern, PatternFile, Receipt
+from samples.models.readings import Reading, ReadingArrays
 from samples.models.samples import EditionConflict, Sample, SampleElement
 from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.models.systems import AlloySystem
@@ -12,6 +13,7 @@ __all__ = [
     "PatternFile",
     "Reading",
     "ReadingArrays",
+    "Receipt",
     "Sample",
     "SampleElement",
     "SynthesisStep",

@@ -1,16 +1,29 @@
-"""Measured patterns: the original bytes, the scans in them, and what was read from each."""
+"""Measured patterns: the original bytes, and the scans in them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from django.conf import settings
-from django.db import models
-from django.db.models import F, Q
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.core.files.base import File
+from django.db import models, transaction
+from django.db.models import Prefetch
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.readings import Reading
 from samples.models.samples import Sample
+from samples.models.unchanging import Unchanging
+from samples.originals import Original, keep, safe_name
+from samples.radiation import with_lab_wavelength, without_assumption
+from samples.xrd.pattern import check_wavelength
+from samples.xrd.readers import read
+from samples.xrd.sentences import PatternFileError, Sentence, sentence
 
 
-class PatternFile(models.Model):
+class PatternFile(Unchanging):
     """The bytes that an instrument wrote, kept under their SHA-256 and never changed."""
 
     sha256 = models.CharField("SHA-256", max_length=64, unique=True, editable=False)
@@ -24,6 +37,91 @@ class PatternFile(models.Model):
 
     def __str__(self) -> str:
         return self.sha256[:12]
+
+    @property
+    def original(self) -> Original:
+        return Original(self.sha256, str(self.content.name), self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one file that was sent.
+
+    name: of the file, made safe to show
+    patterns: one for each scan; none where the file was refused and not kept
+    known: whether the same bytes were here before; then ``patterns`` are the ones that they are
+    failure: why the file could not be read or kept
+    """
+
+    name: str
+    patterns: tuple[Pattern, ...] = ()
+    known: bool = False
+    failure: Sentence | None = None
+
+    @property
+    def whereabouts(self) -> Sentence | None:
+        """Where bytes that were here before are; None for new ones."""
+        if not self.known:
+            return None
+        pattern = self.patterns[0]
+        if pattern.archived_at:
+            return sentence("The same file is here already, in the archive, as %(name)s.", name=pattern.name)
+        if pattern.sample is None:
+            return sentence("The same file is here already, in the inbox, as %(name)s.", name=pattern.name)
+        return sentence(
+            "The same file is here already, with sample %(code)s, as %(name)s.",
+            code=pattern.sample.code,
+            name=pattern.name,
+        )
+
+
+class PatternQuerySet(models.QuerySet["Pattern"]):
+    def current(self) -> PatternQuerySet:
+        return self.filter(archived_at=None)
+
+    def in_inbox(self) -> PatternQuerySet:
+        """Patterns that no sample has yet."""
+        return self.current().filter(sample=None)
+
+    def unreadable(self) -> PatternQuerySet:
+        return self.current().filter(failure__isnull=False)
+
+    def blanks(self) -> PatternQuerySet:
+        return self.current().filter(kind=Pattern.Kind.BLANK)
+
+    def with_current_reading(self) -> PatternQuerySet:
+        """Fetch each pattern's newest reading along, for lists."""
+        current = Prefetch("readings", Reading.objects.current(), to_attr="current_readings")
+        return self.prefetch_related(current)
+
+    def receive(
+        self,
+        content: bytes | File[bytes],
+        *,
+        name: str,
+        by: User,
+        sample: Sample | None = None,
+        kind: str = "measurement",
+        simulated: bool = False,
+    ) -> Receipt:
+        """Keep ``content`` and read it; what can't be read is kept with the reason, the same bytes again are found again."""
+        name = safe_name(name)
+        try:
+            original = keep(content)
+        except PatternFileError as error:
+            return Receipt(name, failure=error.sentence)
+        with transaction.atomic():
+            file, _made = PatternFile.objects.get_or_create(
+                sha256=original.sha256, defaults={"content": original.name, "size": original.size}
+            )
+            PatternFile.objects.select_for_update().get(pk=file.pk)
+            known = tuple(file.patterns.select_related("sample", "file").order_by("scan_number"))
+            if not known:
+                first = self.create(file=file, name=name, sample=sample, kind=kind, simulated=simulated, uploaded_by=by)
+                return first.read_file(by)
+            if known[0].failure:
+                return replace(known[0].read_file(by), known=True)
+            return Receipt(name, known, known=True)
 
 
 class Pattern(models.Model):
@@ -48,6 +146,8 @@ class Pattern(models.Model):
     uploaded_at = models.DateTimeField(_("uploaded at"), auto_now_add=True, db_index=True)
     archived_at = models.DateTimeField(_("archived at"), null=True, blank=True, editable=False)
 
+    objects = PatternQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("pattern")
         verbose_name_plural = _("patterns")
@@ -55,51 +155,90 @@ class Pattern(models.Model):
         constraints = [models.UniqueConstraint(fields=["file", "scan_number"], name="one_pattern_a_scan")]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if self.scan_number == 1 else f"{self.name} · {self.scan_number}"
 
+    @property
+    def current_reading(self) -> Reading | None:
+        """The newest reading; None where the file could not be read."""
+        fetched: list[Reading] | None = getattr(self, "current_readings", None)
+        return next(iter(fetched), None) if fetched is not None else self.readings.first()
 
-class Reading(models.Model):
-    """What was read from a pattern, numbered; a correction makes a new reading and the old one stays."""
+    @transaction.atomic
+    def read_file(self, by: User) -> Receipt:
+        """Read the file, or try it again: this pattern gets its first scan, each further scan a pattern beside this one."""
+        try:
+            scans = read(self.file.original.read(), self.name)
+        except PatternFileError as error:
+            self.failure = error.sentence.as_json()
+            self.save(update_fields=["failure"])
+            return Receipt(self.name, (self,), failure=error.sentence)
+        self.failure = None
+        self.save(update_fields=["failure"])
+        patterns = [self, *(self._beside(number) for number in range(2, len(scans) + 1))]
+        for pattern, scan in zip(patterns, scans, strict=True):
+            assumed = scan.wavelength is None
+            Reading.objects.make(pattern, with_lab_wavelength(scan), by=by, wavelength_assumed=assumed)
+        return Receipt(self.name, tuple(patterns))
 
-    pattern = models.ForeignKey(Pattern, on_delete=models.PROTECT, related_name="readings")
-    number = models.PositiveSmallIntegerField(_("number"))
-    reader = models.CharField(_("reader"), max_length=40)
-    reader_version = models.CharField(_("reader version"), max_length=20)
-    wavelength = models.FloatField(_("wavelength (Å)"), null=True, blank=True)
-    wavelength_assumed = models.BooleanField(_("wavelength assumed"), default=False)
-    radiation = models.CharField(_("radiation"), max_length=20, blank=True)
-    n_points = models.PositiveIntegerField(_("points"))
-    two_theta_first = models.FloatField(_("first 2θ (°)"))
-    two_theta_last = models.FloatField(_("last 2θ (°)"))
-    step = models.FloatField(_("step (°)"))
-    measured_at = models.DateTimeField(_("measured at"), null=True, blank=True)
-    instrument = models.CharField(_("instrument"), max_length=120, blank=True)
-    metadata = models.JSONField(_("what the file says"), default=dict)
-    warnings = models.JSONField(_("warnings"), default=list)
-    blank = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("subtracted blank")
-    )
-    blank_scale = models.FloatField(_("scale of the blank"), null=True, blank=True)
-    reason = models.CharField(_("reason for the correction"), max_length=400, blank=True)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    made_at = models.DateTimeField(_("read at"), auto_now_add=True)
+    def correct(
+        self,
+        by: User,
+        *,
+        wavelength: float,
+        blank: Reading | None = None,
+        blank_scale: float = 1.0,
+        reason: str,
+    ) -> Reading:
+        """Make a new reading with this wavelength (Å), and with ``blank_scale`` times ``blank`` taken off if there is one.
 
-    class Meta:
-        verbose_name = _("reading")
-        verbose_name_plural = _("readings")
-        ordering = ["pattern", "-number"]
-        constraints = [
-            models.UniqueConstraint(fields=["pattern", "number"], name="one_reading_a_number"),
-            models.CheckConstraint(condition=Q(two_theta_first__lt=F("two_theta_last")), name="reading_ascends"),
-        ]
+        It always starts from what the file says; readings straight from the file are those without a reason.
+        PatternFileError where the correction makes no sense.
+        """
+        if not reason.strip():
+            raise PatternFileError("A correction needs a reason: say why the pattern was corrected.")
+        as_read = self.readings.filter(reason="")[0].as_pattern()
+        corrected = replace(without_assumption(as_read), wavelength=check_wavelength(wavelength))
+        if blank is not None:
+            from samples.xrd.blank import subtract_blank
 
-    def __str__(self) -> str:
-        return f"{self.pattern} ({self.number})"
+            corrected = subtract_blank(corrected, blank.as_pattern(), blank_scale)
+        return Reading.objects.make(
+            self, corrected, by=by, blank=blank, blank_scale=blank_scale if blank else None, reason=reason
+        )
 
+    def move_to(self, sample: Sample | None, by: User) -> None:
+        """Give the pattern to the sample that it was measured on; None puts it back into the inbox."""
+        before, self.sample = self.sample, sample
+        self.save(update_fields=["sample"])
+        self._log(by, f"Moved from {before or 'the inbox'} to {sample or 'the inbox'}.")
 
-class ReadingArrays(models.Model):
-    """The arrays of a reading, in a table of their own so that lists never carry them."""
+    def mark_as(self, kind: Pattern.Kind, by: User) -> None:
+        """Say whether this is a measurement, or a scan of the blank or holder to take off from others."""
+        self.kind = kind
+        self.save(update_fields=["kind"])
+        self._log(by, f"Marked as {kind}.")
 
-    reading = models.OneToOneField(Reading, on_delete=models.PROTECT, primary_key=True, related_name="arrays")
-    two_theta = models.BinaryField(editable=False)  # little-endian float64 (degree), n_points values
-    intensity = models.BinaryField(editable=False)  # little-endian float32 (counts), n_points values
+    def archive(self, by: User) -> None:
+        """Put the pattern away; nothing that was measured is ever deleted."""
+        self.archived_at = timezone.now()
+        self.save(update_fields=["archived_at"])
+        self._log(by, "Archived.")
+
+    def restore(self, by: User) -> None:
+        self.archived_at = None
+        self.save(update_fields=["archived_at"])
+        self._log(by, "Restored from the archive.")
+
+    def _beside(self, scan_number: int) -> Pattern:
+        return Pattern.objects.create(
+            file=self.file,
+            scan_number=scan_number,
+            name=self.name,
+            sample=self.sample,
+            kind=self.kind,
+            simulated=self.simulated,
+            uploaded_by=self.uploaded_by,
+        )
+
+    def _log(self, by: User, what: str) -> None:
+        LogEntry.objects.log_actions(by.pk, [self], CHANGE, change_message=what, single_object=True)

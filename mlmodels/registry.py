@@ -1,0 +1,60 @@
+"""From a model version to its loaded network, once a process.  The one place above `mlmodels.net` that reaches torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from mlmodels.models import ModelVersion
+from mlmodels.net.checkpoint import Checkpoint
+from mlmodels.net.preprocess import NetworkInput
+
+if TYPE_CHECKING:
+    from mlmodels.net.predict import LoadedNetwork, Prediction
+
+BATCH_SIZE = 32
+"""Patterns in one forward pass: large enough that a larger one gains nothing on a CPU, small enough that two workers share
+one upload of many files, and that a worker stays small."""
+
+
+class ScreeningNetwork:
+    """A network that is ready to judge patterns."""
+
+    def __init__(self, loaded: LoadedNetwork) -> None:
+        self.loaded = loaded
+
+    @property
+    def name(self) -> str:
+        return self.loaded.name
+
+    @property
+    def device(self) -> str:
+        return str(self.loaded.device)
+
+    def predict(self, inputs: Sequence[NetworkInput]) -> list[Prediction]:
+        from mlmodels.net.predict import predict
+
+        return predict(self.loaded, inputs, BATCH_SIZE)
+
+
+def network_of(checkpoint: Checkpoint) -> ScreeningNetwork:
+    """Load ``checkpoint`` onto the device that ICOSA_DEVICE names, or the one that torch sees.
+
+    Torch is imported here and not before, so that the web process never has it, and a worker forks before it.
+    """
+    import torch
+
+    from mlmodels.net.predict import load_network
+
+    torch.set_num_threads(1)  # as many workers as cores: more threads would only be in each other's way
+    device = None if settings.SCREENING_DEVICE == "auto" else settings.SCREENING_DEVICE
+    return ScreeningNetwork(load_network(checkpoint, device))
+
+
+@lru_cache(maxsize=2)
+def network_for(version_id: int) -> ScreeningNetwork:
+    """The network of a model version; the version before the last one asked for makes room."""
+    return network_of(ModelVersion.objects.get(pk=version_id).checkpoint())

@@ -1,0 +1,88 @@
+"""Original bytes on disk: kept under their SHA-256, written to a side name and renamed, never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.base import File
+
+from samples.xrd.sentences import PatternFileError
+
+CHUNK = 1024 * 1024
+NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Bytes that are on disk. name: the path below MEDIA_ROOT, given by the hash alone; size: in bytes."""
+
+    sha256: str
+    name: str
+    size: int
+
+    def read(self) -> bytes:
+        return (Path(settings.MEDIA_ROOT) / self.name).read_bytes()
+
+
+def keep(content: bytes | File[bytes]) -> Original:
+    """Put ``content`` on disk, in chunks, and say where; PatternFileError where it is too large to be a pattern.
+
+    The name is the hash, so that two people who send the same bytes at once write the same file.
+    """
+    folder = Path(settings.MEDIA_ROOT) / "patterns"
+    folder.mkdir(parents=True, exist_ok=True)
+    side_name = folder / f".{uuid4().hex}.part"
+    digest, size = hashlib.sha256(), 0
+    try:
+        with side_name.open("xb") as file:
+            for chunk in _chunks(content):
+                size += len(chunk)
+                _check_size(size)
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        sha256 = digest.hexdigest()
+        name = Path("patterns") / sha256[:2] / sha256[2:4] / sha256
+        target = Path(settings.MEDIA_ROOT) / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            side_name.rename(target)
+    finally:
+        side_name.unlink(missing_ok=True)
+    return Original(sha256, str(name), size)
+
+
+def safe_name(name: str) -> str:
+    """A file name to show and to download by: no folders, no control characters, not too long."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    shown = "".join(c for c in last if unicodedata.category(c) not in {"Cc", "Cf", "Cs"}).strip(" .")
+    stem, dot, ending = shown.rpartition(".")
+    if len(shown) > NAME_LENGTH and dot and len(ending) < 10:
+        return f"{stem[: NAME_LENGTH - len(ending) - 1]}.{ending}"
+    return shown[:NAME_LENGTH] or "unnamed"
+
+
+def _chunks(content: bytes | File[bytes]) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        _check_size(len(content))
+        yield content
+        return
+    _check_size(content.size)
+    yield from content.chunks(CHUNK)
+
+
+def _check_size(size: int) -> None:
+    if size > settings.MAX_PATTERN_FILE_SIZE:
+        raise PatternFileError(
+            "The file is larger than %(limit)s MB. A powder pattern is far smaller: export a single scan, or text.",
+            limit=settings.MAX_PATTERN_FILE_SIZE // 1_000_000,
+        )

@@ -1,0 +1,28 @@
+"""The bell: a django-q2 task that says no more than "look what is waiting". What is to be done stands in ScreeningResult rows."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+BELL = "screening.tasks.screen_waiting"
+
+
+def ring_on_commit() -> None:
+    """Ring once what was written is there to be seen; a bell that fails is made good by the one of every minute."""
+    transaction.on_commit(ring, robust=True)
+
+
+def ring() -> None:
+    """Wake one worker, unless a bell hangs there that none has heard yet."""
+    if not _rings_already():
+        async_task(BELL)
+
+
+def _rings_already() -> bool:
+    """Whether a bell is in the queue and no cluster has taken it out yet (then its lock lies in the future)."""
+    unheard = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now())
+    return any(task.task.get("func") == BELL for task in unheard[:20])

@@ -1,0 +1,292 @@
+"""Screening results: the rows that the jobs live in, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+import numpy as np
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from numpy.typing import NDArray
+
+from mlmodels.models import ModelVersion
+from mlmodels.net.classify import THRESHOLDS_VERSION
+from samples.models import AlloySystem, Pattern, Reading
+from samples.models.unchanging import UnchangingError
+from samples.xrd.sentences import Sentence, sentence
+from screening import pipeline
+from screening.bell import ring_on_commit
+
+if TYPE_CHECKING:
+    from screening.models.runs import ScreeningRun
+
+MAX_ATTEMPTS = 3
+
+
+class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
+    """Adjectives that chain, and the protocol of the queue: enqueue, claim, release."""
+
+    def queued(self) -> ScreeningResultQuerySet:
+        return self.filter(state=ScreeningResult.State.QUEUED)
+
+    def awaiting(self) -> ScreeningResultQuerySet:
+        """Queued, or being screened right now."""
+        return self.filter(state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING])
+
+    def done(self) -> ScreeningResultQuerySet:
+        return self.filter(state=ScreeningResult.State.DONE)
+
+    def failed(self) -> ScreeningResultQuerySet:
+        """Set aside after MAX_ATTEMPTS, until somebody asks for another try."""
+        return self.filter(state=ScreeningResult.State.FAILED)
+
+    def production(self) -> ScreeningResultQuerySet:
+        """Of the version that is in production now."""
+        return self.filter(model_version__state=ModelVersion.State.PRODUCTION)
+
+    def of_newest_readings(self) -> ScreeningResultQuerySet:
+        newer = Reading.objects.filter(pattern=OuterRef("reading__pattern"), number__gt=OuterRef("reading__number"))
+        return self.filter(~Exists(newer))
+
+    def current(self) -> ScreeningResultQuerySet:
+        """Of the newest reading of each pattern that is not archived."""
+        return self.of_newest_readings().filter(reading__pattern__archived_at=None)
+
+    def for_system(self, system: AlloySystem) -> ScreeningResultQuerySet:
+        return self.filter(reading__pattern__sample__system=system)
+
+    def for_patterns(self, patterns: Iterable[Pattern]) -> ScreeningResultQuerySet:
+        return self.filter(reading__pattern__in=patterns)
+
+    def latest_of(self, patterns: Iterable[Pattern]) -> dict[int, ScreeningResult]:
+        """The result to show for each of ``patterns``, by its id, in one query; without the evidence.
+
+        Of its newest reading: by the version in production, else by the newest one, and by a recorded one where there is
+        no other.
+        """
+        rows = self.for_patterns(patterns).of_newest_readings().select_related("reading", "model_version")
+        ascending = sorted(rows.defer("evidence"), key=lambda row: (row.model_version.standing, row.pk))
+        return {row.reading.pattern_id: row for row in ascending}
+
+    def enqueue(self, run: ScreeningRun, readings: Iterable[Reading]) -> list[ScreeningResult]:
+        """A row for each of ``readings`` and the production version, queued or at once "not screenable, because …".
+
+        Blank scans are not screened, and nothing is where no version is in production.
+        """
+        version = ModelVersion.objects.production()
+        if version is None:
+            return []
+        return [
+            self._enqueue_one(run, reading, version)
+            for reading in readings
+            if reading.pattern.kind == Pattern.Kind.MEASUREMENT
+        ]
+
+    def _enqueue_one(self, run: ScreeningRun, reading: Reading, version: ModelVersion) -> ScreeningResult:
+        here = self.filter(reading=reading, model_version=version).first()
+        if here:
+            return here
+        reason = pipeline.check(reading.as_pattern())
+        fate: dict[str, Any] = {"state": ScreeningResult.State.QUEUED}
+        if reason:
+            fate = {
+                "state": ScreeningResult.State.NOT_SCREENABLE,
+                "reason": reason.as_json(),
+                "finished_at": timezone.now(),
+            }
+        result, _made = self.get_or_create(
+            reading=reading,
+            model_version=version,
+            defaults={"run": run, "priority": ScreeningResult.PRIORITY_OF[run.why], **fate},
+        )
+        return result
+
+    @transaction.atomic
+    def record_call(self, run: ScreeningRun, reading: Reading, version: ModelVersion, level: str) -> ScreeningResult:
+        """Record a call that was made elsewhere: a class, and no probability."""
+        return self.create(
+            run=run,
+            reading=reading,
+            model_version=version,
+            state=ScreeningResult.State.DONE,
+            level=level,
+            thresholds_version=version.thresholds_version,
+            finished_at=timezone.now(),
+        )
+
+    def claim(self, limit: int) -> list[ScreeningResult]:
+        """Take up to ``limit`` queued rows of one model version under a lease; none where nothing waits.
+
+        A row that was tried before is taken alone: if it kills its worker again, it takes no others along.
+        """
+        if not self.queued().exists():
+            return []
+        lease = uuid4()
+        with transaction.atomic():
+            waiting = self.queued().select_for_update(skip_locked=True).order_by("priority", "attempts", "pk")
+            first = waiting.only("attempts", "model_version").first()
+            if first is None:
+                return []
+            chosen = [first.pk]
+            if first.attempts == 0:
+                fresh = waiting.filter(attempts=0, model_version=first.model_version_id)
+                chosen = list(fresh.values_list("pk", flat=True)[:limit])
+            self.queued().filter(pk__in=chosen).update(
+                state=ScreeningResult.State.RUNNING,
+                attempts=F("attempts") + 1,
+                lease=lease,
+                leased_until=timezone.now() + timedelta(seconds=settings.SCREENING_LEASE),
+            )
+        return list(self.filter(lease=lease).select_related("reading__arrays").order_by("priority", "pk"))
+
+    def release_expired(self) -> None:
+        """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS."""
+        expired = self.filter(state=ScreeningResult.State.RUNNING, leased_until__lt=timezone.now())
+        lost = sentence("The worker was lost while it screened this pattern.")
+        for row in expired.only("attempts", "lease"):
+            row.give_back(lost)
+
+
+class ScreeningResult(models.Model):
+    """One call of one model version on one reading.
+
+    Made as `queued` in the transaction that stores the pattern; a worker claims it with a lease, and once it is
+    `done` it never changes.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        DONE = "done", _("screened")
+        NOT_SCREENABLE = "not_screenable", _("not screenable")
+        FAILED = "failed", _("failed")
+
+    class Level(models.TextChoices):
+        A = "A", "A"
+        B = "B", "B"
+        C = "C", "C"
+        D = "D", "D"
+
+    class Priority(models.IntegerChoices):
+        UPLOAD = 0, _("fresh upload")
+        RETRY = 5, _("retry")
+        RESCREEN = 9, _("rescreen")
+
+    PRIORITY_OF = {
+        "upload": Priority.UPLOAD,
+        "correction": Priority.UPLOAD,
+        "retry": Priority.RETRY,
+        "rescreen": Priority.RESCREEN,
+    }
+
+    run = models.ForeignKey("screening.ScreeningRun", on_delete=models.PROTECT, related_name="results")
+    reading = models.ForeignKey(Reading, on_delete=models.PROTECT, related_name="results")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="results")
+
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.QUEUED)
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.UPLOAD)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    lease = models.UUIDField(_("lease"), null=True, editable=False, db_index=True)
+    leased_until = models.DateTimeField(_("leased until"), null=True, editable=False)
+    reason = models.JSONField(_("why not"), null=True, blank=True)
+
+    level = models.CharField(_("class"), max_length=1, choices=Level, blank=True)
+    probability = models.FloatField(_("probability"), null=True, blank=True)
+    phases = models.JSONField(_("probabilities of the phases"), null=True, blank=True)
+    quasilattice_constant = models.FloatField(_("quasilattice constant a_R (Å)"), null=True, blank=True)
+    quasilattice_constant_sigma = models.FloatField(_("uncertainty of a_R (Å)"), null=True, blank=True)
+    lattice_type = models.CharField(_("lattice type"), max_length=1, blank=True)
+    share = models.FloatField(_("share of the scattering"), null=True, blank=True)
+    evidence = models.BinaryField(_("evidence along a_R"), null=True, editable=False)  # little-endian float32
+    thresholds_version = models.CharField(_("version of the class thresholds"), max_length=40, blank=True)
+    device = models.CharField(_("device"), max_length=60, blank=True)
+    queued_at = models.DateTimeField(_("queued at"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    objects = ScreeningResultQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("screening result")
+        verbose_name_plural = _("screening results")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["reading", "model_version"], name="one_result_a_reading_and_version"),
+            models.CheckConstraint(
+                condition=(Q(state="done") & ~Q(level="")) | (~Q(state="done") & Q(level="")),
+                name="done_results_have_a_class",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["priority", "attempts", "id"], condition=Q(state="queued"), name="result_waiting"),
+            models.Index(fields=["leased_until"], condition=Q(state="running"), name="result_leased"),
+            models.Index(fields=["model_version", "level"], name="result_version_class"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reading}: {self.level or self.get_state_display()}"
+
+    def save(self, **options: Any) -> None:
+        if self.pk and ScreeningResult.objects.done().filter(pk=self.pk).exists():
+            raise UnchangingError(f"Result {self.pk} is done and does not change; a new model version writes a new row")
+        super().save(**options)
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        raise UnchangingError(f"Result {self.pk} is evidence and is not deleted")
+
+    @property
+    def evidence_values(self) -> NDArray[np.float32] | None:
+        """The evidence at each of grid.CANDIDATES, float32, shape (N_CANDIDATES,); None for a call made elsewhere."""
+        return None if self.evidence is None else np.frombuffer(self.evidence, dtype="<f4")
+
+    def finish(self, call: pipeline.Call, *, device: str) -> bool:
+        """Write the call, if this row is still leased to us; False where another worker has it by now."""
+        prediction = call.prediction
+        return self._write_if_ours(
+            state=self.State.DONE,
+            level=call.level,
+            probability=prediction.probability,
+            phases=dict(prediction.probabilities),
+            quasilattice_constant=prediction.quasilattice_constant,
+            quasilattice_constant_sigma=prediction.quasilattice_constant_sigma,
+            lattice_type=prediction.lattice_type,
+            share=prediction.share,
+            evidence=prediction.evidence.astype("<f4").tobytes(),
+            thresholds_version=THRESHOLDS_VERSION,
+            device=device,
+            reason=None,
+            finished_at=timezone.now(),
+        )
+
+    def give_back(self, reason: Sentence) -> bool:
+        """Put the row back into the queue after a failure, or aside where it has failed MAX_ATTEMPTS times."""
+        if self.attempts < MAX_ATTEMPTS:
+            return self._write_if_ours(state=self.State.QUEUED, reason=reason.as_json())
+        aside = sentence(
+            "Set aside after %(attempts)s attempts. The last one ended so: %(reason)s",
+            attempts=self.attempts,
+            reason=str(reason),
+        )
+        return self._write_if_ours(state=self.State.FAILED, reason=aside.as_json(), finished_at=timezone.now())
+
+    def retry(self, run: ScreeningRun) -> None:
+        """Queue a failed row again, in the run of the person who asked for it; anything but failed is left alone."""
+        retried = ScreeningResult.objects.failed().filter(pk=self.pk)
+        if retried.update(
+            run=run,
+            state=self.State.QUEUED,
+            priority=self.Priority.RETRY,
+            attempts=0,
+            reason=None,
+            finished_at=None,
+        ):
+            ring_on_commit()
+
+    def _write_if_ours(self, **fields: Any) -> bool:
+        ours = ScreeningResult.objects.filter(pk=self.pk, state=self.State.RUNNING, lease=self.lease)
+        return ours.update(lease=None, leased_until=None, **fields) == 1

@@ -1,0 +1,87 @@
+"""What a worker does: it hears the bell, takes queued rows in batches, and screens them.
+
+Runs in django-q2's worker processes, which import torch for themselves: nothing here may import it before.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from mlmodels.models import ModelVersion
+from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
+from samples.xrd.sentences import sentence
+from screening import pipeline
+from screening.bell import ring
+from screening.models import ScreeningResult, WorkerHeartbeat
+
+logger = logging.getLogger(__name__)
+
+SHIFT = 60.0
+"""Seconds of batches after which the bell is handed on, so that no task comes near django-q2's timeout."""
+
+HEARTBEAT = "ICOSA_HEARTBEAT"
+"""Environment variable with the id of the heartbeat row, set by `manage.py worker` for its processes."""
+
+stopping = multiprocessing.Event()
+"""Set when the cluster is told to stop; made before it forks, so that all its processes share it."""
+
+
+def screen_waiting() -> None:
+    """Screen queued rows, batch by batch, until none is left.  A second delivery of the same bell finds nothing to do."""
+    ScreeningResult.objects.release_expired()
+    end_of_shift = time.monotonic() + SHIFT
+    rung = False
+    while not stopping.is_set() and (batch := ScreeningResult.objects.claim(BATCH_SIZE)):
+        if not rung and ScreeningResult.objects.queued().exists():
+            ring()  # for another worker to join in
+            rung = True
+        screen_batch(batch)
+        beat()
+        if time.monotonic() > end_of_shift:
+            ring()
+            return
+
+
+def screen_batch(batch: Sequence[ScreeningResult]) -> None:
+    """Screen rows that are leased to us; where the batch fails, each by itself, so that one bad pattern fails alone."""
+    try:
+        network = network_for(batch[0].model_version_id)
+        calls = pipeline.screen(network, [row.reading.as_pattern() for row in batch])
+    except Exception as error:
+        logger.exception("Screening failed for results %s", [row.pk for row in batch])
+        if len(batch) > 1:
+            for row in batch:
+                screen_batch([row])
+        else:
+            batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
+        return
+    write(network, batch, calls)
+
+
+@transaction.atomic
+def write(network: ScreeningNetwork, batch: Sequence[ScreeningResult], calls: Sequence[pipeline.Call]) -> None:
+    for row, call in zip(batch, calls, strict=True):
+        row.finish(call, device=network.device)
+
+
+def beat() -> None:
+    """Give a sign of life: a task came through the cluster's own queue, or a batch was screened."""
+    _heartbeat().update(beat_at=timezone.now())
+
+
+def warm_up() -> None:
+    """Import torch and load the network in production when a worker process starts, so that the first upload need not wait."""
+    if version := ModelVersion.objects.production():
+        _heartbeat().update(device=network_for(version.pk).device)
+
+
+def _heartbeat() -> models.QuerySet[WorkerHeartbeat]:
+    """The row of the `manage.py worker` that this process belongs to; none in tests and shells."""
+    return WorkerHeartbeat.objects.filter(pk=os.environ.get(HEARTBEAT, 0))
