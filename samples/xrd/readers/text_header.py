@@ -10,9 +10,10 @@ from samples.xrd.sentences import PatternFileError
 _K_ALPHA_1 = r"k[ _-]?(?:alpha|α|a)[ _-]?1[ _-]*"
 _WAVELENGTH = r"(?:wave[ _-]*length|wellenl(?:ä|ae)nge|longueur d.onde|lambda|λ|波長)"
 _UNIT = r"(?P<unit>[ (\[]*(?:Å|\u212b|A|nm|ang[a-zö]*)[)\] ]*)?"
+_INDEX = r"(?:[ _-]?1(?![0-9.]|,[0-9]{2}))?"
+_VALUE = r"(?P<value>[0-9]*\.[0-9]+|[0-9]*,[0-9]+(?!\.))"
 WAVELENGTH = re.compile(
-    rf"(?:{_K_ALPHA_1})?{_WAVELENGTH}[ _-]*1?{_UNIT}[\s:=,;\"']*(?P<value>[0-9]*[.,][0-9]+)(?P<unit_after>\s*nm)?",
-    re.IGNORECASE,
+    rf"(?:{_K_ALPHA_1})?{_WAVELENGTH}{_INDEX}{_UNIT}[\s:=,;\"']*{_VALUE}(?P<unit_after>\s*nm)?", re.IGNORECASE
 )
 OTHER_LINE = re.compile(rf"k[ _-]?(?:alpha|α|a)[ _-]?2|k[ _-]?(?:beta|β|b)\b|{_WAVELENGTH}[ _-]*2\b", re.IGNORECASE)
 """Wavelengths of Kα2 and Kβ, which stand beside that of Kα1 in some headers."""

@@ -1,0 +1,18 @@
+"""What tests of every floor use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The maintainers' test material, which lies beside a checkout and not in it."""
+    folder = PROJECT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared is absent: only the maintainers have its test material")
+    return folder
