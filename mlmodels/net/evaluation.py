@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generat
         if (kind == i).any()
     }
     by_share = {}
-    for low, high in zip(SHARE_EDGES[:-1], SHARE_EDGES[1:], strict=True):
+    for low, high in pairwise(SHARE_EDGES):
         rows = icosahedral & (share >= low) & (share < high)
         if rows.any():
             by_share[f"{low:g}–{min(high, 1):g}"] = {

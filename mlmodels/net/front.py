@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 SNIP_WINDOWS = (128, 96, 64, 48, 32, 24, 16, 12, 8, 4)
 """Half widths (bins) of the background's clipping windows, descending; 128 bins are 8 % of Q."""
@@ -46,7 +46,7 @@ def snip_background(y: Tensor) -> Tensor:
     """
     v = y.sqrt()
     for window in SNIP_WINDOWS:
-        padded = F.pad(v[:, None], (window, window), mode="replicate")[:, 0]
+        padded = functional.pad(v[:, None], (window, window), mode="replicate")[:, 0]
         v = torch.minimum(v, (padded[:, : -2 * window] + padded[:, 2 * window :]) / 2)
     return v.square()
 

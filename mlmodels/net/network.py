@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mlmodels.net.front import front
 from mlmodels.net.grid import A_R_MIN, BINS_PER_CANDIDATE, LN_Q_STEP, N_BINS, N_CANDIDATES, PHASE_CLASSES, Q_MIN
@@ -103,7 +103,7 @@ class ResidualBlock(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.layers(x))
+        return functional.relu(x + self.layers(x))
 
 
 class Network(nn.Module):
@@ -141,10 +141,10 @@ class Network(nn.Module):
         unmeasured = self.unmeasured.to(evidence.dtype)
         evidence = torch.where(measured[:, :, None], evidence, unmeasured)
 
-        h = F.gelu(self.read(self.gather(evidence, unmeasured)))  # (n, N_CANDIDATES, hidden), a_R descending
+        h = functional.gelu(self.read(self.gather(evidence, unmeasured)))  # (n, N_CANDIDATES, hidden), a_R descending
         h = h.transpose(1, 2)
         for convolution in self.compare:
-            h = h + F.gelu(convolution(h))
+            h = h + functional.gelu(convolution(h))
         best = h.amax(dim=2)  # (n, hidden)
         answers = (
             self.answer(h.transpose(1, 2)).float().flip(1)

@@ -141,8 +141,11 @@ def _is_flat(pattern: PowderPattern) -> bool:
     noise = float(np.sqrt(np.mean(kept**2) / 6)) / _TRIMMED_RMS / np.sqrt(n_averaged)
     sums = np.concatenate([[0.0], np.cumsum(y)])
     smooth = (sums[n_averaged:] - sums[:-n_averaged]) / n_averaged
-    highest = float((smooth - _slow_background(smooth)).max())
-    return highest <= max(SIGNAL_TO_NOISE * noise, 1e-9 * float(np.abs(y).max()))
+    background = _slow_background(smooth)
+    above = smooth - background
+    above -= np.median(above)  # the clipping runs along the lower edge of the noise
+    level = np.clip(background / max(float(background.mean()), 1e-30), 0.25, 4.0)  # counting noise grows with the counts
+    return not (above > SIGNAL_TO_NOISE * noise * np.sqrt(level) + 1e-9 * np.abs(y).max()).any()
 
 
 def _slow_background(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -151,9 +154,11 @@ def _slow_background(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
     sizes = np.diff(np.append(starts, len(smooth)))
     coarse = np.add.reduceat(smooth, starts) / sizes
     for window in _COARSE_WINDOWS:
-        padded = np.pad(coarse, window, mode="edge")
+        padded = np.pad(coarse, window, mode="reflect", reflect_type="odd")  # a slope goes on beyond the ends
         coarse = np.minimum(coarse, (padded[: -2 * window] + padded[2 * window :]) / 2)
-    return np.interp(np.arange(len(smooth)), starts + sizes / 2, coarse)
+    ends = coarse[0] + (coarse[0] - coarse[1]) / 2, coarse[-1] + (coarse[-1] - coarse[-2]) / 2
+    middles = np.concatenate([[0], starts + sizes / 2, [len(smooth)]])
+    return np.interp(np.arange(len(smooth)), middles, np.concatenate([[ends[0]], coarse, [ends[1]]]))
 
 
 def _plateau_share(pattern: PowderPattern) -> float:

@@ -8,7 +8,7 @@ workers and torch build give the same weights; on a GPU, or with another number 
 from __future__ import annotations
 
 import json
-import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -124,7 +124,7 @@ def averaged_network(network: NetworkConfig, state: Path) -> Network:
 
 def loss_of(output: NetworkOutput, batch: SimulatedBatch) -> Tensor:
     """Cross-entropy against the soft label, plus the small losses of the P/F and the share heads; a scalar."""
-    n, n_candidates, n_lattice = output.lattice.shape
+    _, n_candidates, n_lattice = output.lattice.shape
     has_lattice = batch.phase_class < n_lattice
     constants = torch.where(has_lattice, batch.quasilattice_constant, CANDIDATES[0])
     position = (constants.log() - float(np.log(CANDIDATES[0]))) / float(np.log(CANDIDATES[1] / CANDIDATES[0]))
@@ -295,10 +295,9 @@ class _LearningCurve:
         }
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(
-            f"step {step}/{self.config.steps}  " + "  ".join(f"{k} {v}" for k, v in row.items() if k != "step"),
-            flush=True,
-        )  # noqa: T201
+        words = "  ".join(f"{name} {value}" for name, value in row.items() if name != "step")
+        sys.stdout.write(f"step {step}/{self.config.steps}  {words}\n")
+        sys.stdout.flush()
 
 
 def _rows(patterns: SimulatedBatch, rows: slice) -> SimulatedBatch:
