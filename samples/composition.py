@@ -40,10 +40,6 @@ class CompositionError(ValueError):
 class SumError(CompositionError):
     """A readable composition that does not sum to 100 %, so that the writer has to choose what is meant."""
 
-    def __init__(self, message: str, composition: Composition) -> None:
-        super().__init__(message)
-        self.composition = composition
-
 
 @dataclass(frozen=True, slots=True)
 class Composition:
@@ -233,35 +229,22 @@ class SumChoice(StrEnum):
     AS_REPORTED = "reported"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadComposition:
-    """A written composition, read: at.%, what was decided about its sum, and what the writer should be told."""
+def read_composition(
+    text: str, unit: Unit = Unit.ATOMIC, choice: SumChoice = SumChoice.EXACT
+) -> tuple[Composition, SumChoice]:
+    """Read `text` as at.%, and what holds of its sum; a sum that is off raises SumError until `choice` says what is meant.
 
-    composition: Composition
-    sum_choice: SumChoice
-    notice: str = ""
-
-
-def read_composition(text: str, unit: Unit = Unit.ATOMIC, choice: SumChoice | None = None) -> ReadComposition:
-    """Read `text` as at.%; a sum that is off raises SumError until `choice` says what is meant.
-
-    A ratio of atoms is normalised without a question, with a notice.  wt.% that do not sum to 100 can only be
-    normalised, because at.% follow from proportions.
+    A ratio of atoms is normalised without a question.  wt.% that do not sum to 100 can only be normalised, because
+    at.% follow from proportions.
     """
     written = parse_composition(text)
     atomic = Composition.from_weight_percent(written.amounts) if unit == Unit.WEIGHT else written.normalised()
     if written.sums_to_100:
-        return ReadComposition(atomic if unit == Unit.WEIGHT else written, SumChoice.EXACT)
-    if written.total <= RATIO_LIMIT:
-        notice = _("%(written)s was read as a ratio and normalised to %(composition)s.") % {
-            "written": " ".join(text.split()),
-            "composition": atomic.pretty(),
-        }
-        return ReadComposition(atomic, SumChoice.NORMALISED, notice)
-    if choice == SumChoice.NORMALISED:
-        return ReadComposition(atomic, SumChoice.NORMALISED)
+        return (atomic if unit == Unit.WEIGHT else written), SumChoice.EXACT
+    if written.total <= RATIO_LIMIT or choice == SumChoice.NORMALISED:
+        return atomic, SumChoice.NORMALISED
     if choice == SumChoice.AS_REPORTED and unit == Unit.ATOMIC:
-        return ReadComposition(written, SumChoice.AS_REPORTED)
+        return written, SumChoice.AS_REPORTED
     if unit == Unit.WEIGHT:
         sentence = _(
             "%(written)s sums to %(total)s wt.%%, not 100. Correct it, or choose “normalise”: at.%% can only be worked"
@@ -273,7 +256,7 @@ def read_composition(text: str, unit: Unit = Unit.ATOMIC, choice: SumChoice | No
             " it as reported."
         )
     values = {"written": written.pretty(None), "total": _plain(written.total), "composition": atomic.pretty()}
-    raise SumError(sentence % values, written)
+    raise SumError(sentence % values)
 
 
 def weighed_composition(masses: Iterable[tuple[Composition, Decimal, Decimal | None]]) -> Composition:

@@ -208,8 +208,10 @@ class Sample(models.Model):
             return
         with transaction.atomic():
             self.read_compositions()
-            super().save(*args, **kwargs)
+            self.full_clean(exclude=["system"], validate_constraints=False)
             amounts = self.nominal.amounts
+            self.system = AlloySystem.objects.for_elements(amounts)
+            super().save(*args, **kwargs)
             self.elements.exclude(element__in=amounts).delete()
             SampleElement.objects.bulk_create(
                 [SampleElement(sample=self, element=symbol, amount=amount) for symbol, amount in amounts.items()],
@@ -236,10 +238,10 @@ class Sample(models.Model):
         for attempt in range(1, CODE_TRIES + 1):
             try:
                 with transaction.atomic():
-                    self.read_compositions()
                     if wants_code:
-                        self.code = Sample.objects.next_code(self.system, self.parent)
-                    self.full_clean(validate_constraints=False)
+                        self.read_compositions()
+                        system = AlloySystem.objects.for_elements(self.nominal.elements)
+                        self.code = Sample.objects.next_code(system, self.parent)
                     self.save()
                     self._write_making(steps, masses)
                 return
@@ -264,8 +266,6 @@ class Sample(models.Model):
                     raise EditionConflict(Sample.objects.get(pk=self.pk))
                 self.edition = edition + 1
                 self.changed_by_id = by.pk
-                self.read_compositions()
-                self.full_clean(validate_constraints=False)
                 self.save()
                 self._write_making(steps, masses)
         except IntegrityError as error:
@@ -282,13 +282,12 @@ class Sample(models.Model):
         self.archived_at, self.changed_by_id = moment, by.pk
         self.save(update_fields=["archived_at", "changed_by", "changed_at"])
 
-    def read_compositions(self) -> str:
-        """Read what was typed into at.%, sum choice and alloy system; the notice, if one is due.
-
-        Raises ValidationError by field.
-        """
+    def read_compositions(self) -> None:
+        """Read what was typed into at.%; raises ValidationError by field."""
         try:
-            read = read_composition(self.composition_text, Unit(self.composition_unit), SumChoice(self.composition_sum))
+            composition, held = read_composition(
+                self.composition_text, Unit(self.composition_unit), SumChoice(self.composition_sum)
+            )
         except SumError as error:
             raise ValidationError({"composition_sum": str(error)}) from error
         except CompositionError as error:
@@ -297,10 +296,8 @@ class Sample(models.Model):
             self.measured = parse_composition(self.measured_text).formula() if self.measured_text.strip() else ""
         except CompositionError as error:
             raise ValidationError({"measured_text": str(error)}) from error
-        self.composition = read.composition.formula()
-        self.composition_sum = self.CompositionSum(read.sum_choice.value)
-        self.system = AlloySystem.objects.for_elements(read.composition.elements)
-        return read.notice
+        self.composition = composition.formula()
+        self.composition_sum = self.CompositionSum(held.value)
 
     def _write_making(self, steps: Sequence[SynthesisStep], masses: Sequence[WeighedMass]) -> None:
         self._write_rows(list(self.steps.order_by("position")), steps)
@@ -317,6 +314,8 @@ class Sample(models.Model):
             surplus.delete()
 
     def clean(self) -> None:
+        if self.composition_text:
+            self.read_compositions()
         if self.parent is None:
             self.origin = ""
         elif self.pk and any(ancestor.pk == self.pk for ancestor in (self.parent, *self.parent.ancestors())):

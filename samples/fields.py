@@ -1,0 +1,83 @@
+"""Form fields as people fill them: numbers with full-width digits or a decimal comma, errors beside the field."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from samples.models import Sample
+
+
+def typed_number(text: str) -> str:
+    """A number as Python reads it: １２，５ and 12,5 are 12.5; spaces between digits and the typographic minus are understood."""
+    plain = "".join(unicodedata.normalize("NFKC", text).split()).replace("−", "-")
+    return plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain
+
+
+class TypedDecimalField(forms.DecimalField):
+    widget = forms.TextInput
+    default_error_messages = {"invalid": _("This is not a number. Write it like 12.5, without a unit.")}
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(typed_number(value) if isinstance(value, str) else value)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "decimal", "autocomplete": "off"}
+
+
+class TypedIntegerField(forms.IntegerField):
+    widget = forms.TextInput
+    default_error_messages = {"invalid": _("This is not a whole number. Write it like 3.")}
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(typed_number(value) if isinstance(value, str) else value)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "numeric", "autocomplete": "off"}
+
+
+class PlainTextField(forms.CharField):
+    """Text in which full-width letters and digits mean the same as narrow ones."""
+
+    def to_python(self, value: Any) -> str | None:
+        return super().to_python(unicodedata.normalize("NFKC", value) if isinstance(value, str) else value)
+
+
+class SampleCodeField(PlainTextField):
+    """A sample by its code, in any case; None where the field may be empty and is."""
+
+    widget = forms.TextInput(attrs={"placeholder": "ASR-001", "autocomplete": "off", "autocapitalize": "none"})
+
+    def clean(self, value: Any) -> Any:
+        code = super().clean(value)
+        if not code:
+            return None
+        sample = Sample.objects.filter(code__iexact=code).first()
+        if sample is None:
+            raise ValidationError(
+                _("There is no sample “%(code)s”. Check the code, or leave the field empty."), params={"code": code}
+            )
+        return sample
+
+
+class StyledBoundField(forms.BoundField):
+    """Bootstrap's classes; the first field with an error takes the focus."""
+
+    def build_widget_attrs(self, attrs: dict[str, Any], widget: forms.Widget | None = None) -> dict[str, Any]:
+        built = super().build_widget_attrs(attrs, widget)
+        kind = widget or self.field.widget
+        if isinstance(kind, forms.CheckboxInput | forms.RadioSelect):
+            style = "form-check-input"
+        elif isinstance(kind, forms.Select):
+            style = "form-select form-select-sm"
+        else:
+            style = "form-control form-control-sm"
+        if self.errors:
+            style += " is-invalid"
+            if self.name == next(iter(self.form.errors)):
+                built["autofocus"] = True
+        return {**built, "class": f"{kind.attrs.get('class', '')} {style}".strip()}
