@@ -73,7 +73,7 @@ class LatticeConvention(StrEnum):
         return quasilattice_constant * self.in_a_r
 
 
-_CONVENTION_FACTORS = {
+_CONVENTION_FACTORS: dict[LatticeConvention, float] = {
     LatticeConvention.A_R: 1.0,
     LatticeConvention.A_F: 2.0,
     LatticeConvention.A_6D: 2**0.5,

@@ -1,4 +1,4 @@
-"""The instrument: lines → profile on a 2θ axis → background → counts → mean intensity in each bin of ln Q.
+"""The instrument: lines → profile on a 2θ axis → points that are read → mean intensity in each bin of ln Q.
 
 All patterns of a batch are computed on axes of N_POINTS points, each with its own start and step, so that radiation, range
 and step vary within a batch.
@@ -13,32 +13,38 @@ import torch
 from torch import Tensor
 
 from mlmodels.net.grid import LN_Q_EDGES
-from mlmodels.net.simulation.lines import LineLists
+from mlmodels.net.simulation.line_lists import LineLists
 
 N_POINTS = 4096
+MARGIN = 0.03
+"""Share of the measured range that the axis adds at either end, for the tails of lines outside."""
+
+BROAD = 2
+"""Ratio of the two widths between which the profile of each line is mixed."""
+
 SINE_MAX = 0.98
 """sinθ up to which lines are drawn; beyond, at 2θ > 157°, the Lorentz factor has its pole."""
 
-BROAD = 2.5
-"""Ratio of the two widths between which the profile of each line is mixed."""
+ROUNDING = 1e-4
+"""Of a step: how far a bin's edge may lie outside the measured cells and count as inside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """How each of n patterns is measured; every tensor float32 of shape (n,) unless said otherwise.
+    """How each of n patterns is measured; float32 tensors of shape (n,) unless said otherwise.
 
-    wavelength, wavelength_2: Kα1 and Kα2 (Å); ratio_2: intensity of Kα2 over Kα1, 0 where there is none
+    wavelengths: Kα1, Kα2 and Kβ (Å), shape (n, 3); ratios: their intensities over that of Kα1, 0 where absent, shape (n, 3)
     two_theta_low, two_theta_high: measured range, cut to what the ln Q grid needs (degree); step: between points (degree)
     zero_shift: added to 2θ (degree); displacement: times cosθ added to 2θ (degree)
     polarisation: K of the Lorentz–polarisation factor
-    fwhm: full width of the narrowest lines (degree), mixing: Lorentzian share of the pseudo-Voigt, both shape (n, 2) for
-        the wanted phase and for all others
-    strain: growth of the width with tanθ, as a fraction of fwhm at the end of the grid
+    fwhm: full width at half maximum of the narrowest lines (degree), mixing: Lorentzian share of the pseudo-Voigt, both of
+        shape (n, 2): the wanted phase, and all others
+    strain: growth of the width with tanθ, as a fraction of fwhm at the end of the range
+    asymmetry: decay length of the tail towards low angles that axial divergence gives every line (degree)
     """
 
-    wavelength: Tensor
-    wavelength_2: Tensor
-    ratio_2: Tensor
+    wavelengths: Tensor
+    ratios: Tensor
     two_theta_low: Tensor
     two_theta_high: Tensor
     step: Tensor
@@ -48,14 +54,18 @@ class Instrument:
     fwhm: Tensor
     mixing: Tensor
     strain: Tensor
+    asymmetry: Tensor
+
+    @property
+    def wavelength(self) -> Tensor:
+        """Of Kα1 or the monochromatic beam (Å), shape (n,)."""
+        return self.wavelengths[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Fine 2θ axes: point j lies at start + j · fine_step; the instrument reads every ``stride``-th point from ``first``.
-
-    start, fine_step (degree): float32 (n,); stride, first, n_steps: int64 (n,)
-    """
+    """Fine 2θ axes: point j lies at start + j · fine_step; the instrument reads ``n_read`` points, every ``stride``-th from
+    ``first``.  start, fine_step (degree): float32, shape (n,); the others int64, shape (n,)."""
 
     start: Tensor
     fine_step: Tensor
@@ -64,22 +74,19 @@ class Axis:
     n_read: Tensor
 
 
-def grid_edges(wavelength: Tensor) -> Tensor:
-    """2θ (degree) of the edges of the ln Q bins, float64, shape (n, N_BINS + 1); 180 where the wavelength cannot reach."""
-    edges = torch.exp(torch.tensor(LN_Q_EDGES, device=wavelength.device))
-    sine = edges * wavelength.double()[:, None] / (4 * torch.pi)
-    return torch.rad2deg(2 * torch.asin(sine.clamp(max=1.0)))
-
-
 def axis_of(instrument: Instrument) -> Axis:
-    """Axes that hold the measured range and a margin of 3 % at both ends for the tails of lines outside."""
+    """Axes that hold the measured range and its margins.
+
+    An instrument that steps more finely than N_POINTS points allow is read at the points of the axis, with the same total counts.
+    """
     extent = instrument.two_theta_high - instrument.two_theta_low
-    coarse = 1.06 * extent / (N_POINTS - 2)
-    stride = torch.floor(instrument.step / coarse).clamp(min=1).long()
-    fine_step = torch.maximum(instrument.step / stride, coarse)
-    n_read = torch.floor(extent / (fine_step * stride) + 1e-4).long() + 1
-    first = (N_POINTS - 1 - (n_read - 1) * stride) // 2
-    return Axis(instrument.two_theta_low - first * fine_step, fine_step, stride, first, n_read)
+    finest = (1 + 2 * MARGIN) * extent / (N_POINTS - 2)
+    stride = torch.floor(instrument.step / finest).clamp(min=1)
+    fine_step = torch.maximum(instrument.step / stride, finest)
+    n_read = torch.floor(extent / (fine_step * stride) + 1e-3) + 1
+    first = torch.floor((N_POINTS - 1 - (n_read - 1) * stride) / 2)
+    start = instrument.two_theta_low - first * fine_step
+    return Axis(start, fine_step, stride.long(), first.long(), n_read.long())
 
 
 def line_profiles(phases: Sequence[LineLists], instrument: Instrument, axis: Axis) -> tuple[Tensor, Tensor]:
@@ -96,8 +103,7 @@ def line_profiles(phases: Sequence[LineLists], instrument: Instrument, axis: Axi
         total.index_add_(0, lines.pattern, visible)
         wanted.index_add_(0, lines.pattern, visible * lines.wanted)
         _draw_lines(sticks, lines, area, instrument, axis)
-    spectrum = torch.fft.rfft(sticks.view(n, 2, 2, N_POINTS)) * _line_shapes(instrument, axis)
-    profiles = torch.fft.irfft(spectrum.sum(dim=2), N_POINTS).clamp(min=0)
+    profiles = torch.fft.irfft(_convolved(sticks.view(n, 2, 2, N_POINTS), instrument, axis), N_POINTS).clamp(min=0)
     total = total.clamp(min=1e-20)
     return (profiles / (axis.fine_step * total)[:, None, None]).transpose(0, 1), wanted / total
 
@@ -108,61 +114,64 @@ def _line_areas(lines: LineLists, instrument: Instrument) -> tuple[Tensor, Tenso
     p = lines.pattern
     sine = (lines.inverse_d * instrument.wavelength[p, None] / 2).clamp(max=SINE_MAX)
     theta = torch.asin(sine)
-    lorentz = (1 + instrument.polarisation[p, None] * torch.cos(2 * theta) ** 2) / (sine**2 * torch.cos(theta)).clamp(
-        min=1e-6
-    )
-    area = lines.intensity * lorentz * (sine < SINE_MAX)
+    polarised = 1 + instrument.polarisation[p, None] * torch.cos(2 * theta) ** 2
+    area = lines.intensity * polarised / (sine**2 * torch.cos(theta)).clamp(min=1e-6) * (sine < SINE_MAX)
     two_theta = torch.rad2deg(2 * theta)
     inside = (two_theta > instrument.two_theta_low[p, None]) & (two_theta < instrument.two_theta_high[p, None])
     visible = (area * inside).sum(dim=1)
     # 0/0 of an empty phase would reach the Poisson draw as NaN.
     present = visible > 1e-20
-    share = torch.where(present, lines.share, torch.zeros_like(visible))
-    return area * (share / torch.where(present, visible, torch.ones_like(visible)))[:, None], share
+    share = torch.where(present, lines.share, 0.0)
+    return area * (share / torch.where(present, visible, 1.0))[:, None], share
 
 
 def _draw_lines(sticks: Tensor, lines: LineLists, area: Tensor, instrument: Instrument, axis: Axis) -> None:
-    """Add the lines of some phases, Kα1 and Kα2, to ``sticks``, which is (pattern, wanted or not, narrow or broad, point) flattened."""
-    p = lines.pattern
-    row = (p * 4 + torch.where(lines.wanted, 0, 2)) * N_POINTS
+    """Add the lines of some phases to ``sticks``: (pattern, wanted or not, narrow or broad, point), flattened."""
     end = torch.tan(torch.deg2rad(instrument.two_theta_high) / 2)
-    for wavelength, ratio in (
-        (instrument.wavelength, torch.ones_like(instrument.ratio_2)),
-        (instrument.wavelength_2, instrument.ratio_2),
-    ):
-        sine = (lines.inverse_d * wavelength[p, None] / 2).clamp(max=SINE_MAX)
+    for wavelength, ratio in zip(instrument.wavelengths.T, instrument.ratios.T, strict=True):
+        phase = torch.nonzero(ratio[lines.pattern] > 0).squeeze(1)
+        p = lines.pattern[phase]
+        sine = (lines.inverse_d[phase] * wavelength[p, None] / 2).clamp(max=SINE_MAX)
         theta = torch.asin(sine)
         shift = instrument.zero_shift[p, None] + instrument.displacement[p, None] * torch.cos(theta)
         two_theta = torch.rad2deg(2 * theta) + shift
-        growth = lines.broadening + (instrument.strain / end)[p, None] * torch.tan(theta)
+        growth = lines.broadening[phase] + (instrument.strain / end)[p, None] * torch.tan(theta)
         broad = (growth / (BROAD - 1)).clamp(0, 1)
-        _add_sticks(sticks, row, two_theta, area * ratio[p, None] * (sine < SINE_MAX), broad, axis, p)
+        row = (p * 4 + torch.where(lines.wanted[phase], 0, 2)) * N_POINTS
+        position = (two_theta - axis.start[p, None]) / axis.fine_step[p, None]
+        _add_sticks(sticks, row, position, area[phase] * ratio[p, None] * (sine < SINE_MAX), broad)
 
 
-def _add_sticks(
-    sticks: Tensor, row: Tensor, two_theta: Tensor, area: Tensor, broad: Tensor, axis: Axis, p: Tensor
-) -> None:
+def _add_sticks(sticks: Tensor, row: Tensor, position: Tensor, area: Tensor, broad: Tensor) -> None:
     """Add each line to its row of ``sticks``, split between the two nearest points and between narrow and broad."""
-    position = (two_theta - axis.start[p, None]) / axis.fine_step[p, None]
-    inside = (position >= 0) & (position < N_POINTS - 1) & (area > 0)
-    phase, line = torch.nonzero(inside, as_tuple=True)
+    drawn = (position >= 0) & (position < N_POINTS - 1) & (area > 0)
+    phase, line = torch.nonzero(drawn, as_tuple=True)
     position, area, broad = position[phase, line], area[phase, line], broad[phase, line]
     left = torch.floor(position)
-    right_part = position - left
+    right = position - left
     index = row[phase] + left.long()
-    for offset, weight in ((0, area * (1 - right_part)), (1, area * right_part)):
+    for offset, weight in ((0, area * (1 - right)), (1, area * right)):
         sticks.index_add_(0, index + offset, weight * (1 - broad))
         sticks.index_add_(0, index + offset + N_POINTS, weight * broad)
 
 
-def _line_shapes(instrument: Instrument, axis: Axis) -> Tensor:
-    """Fourier transforms of the pseudo-Voigts of unit area, shape (n, 2, 2, N_POINTS/2 + 1): phase, then narrow and broad."""
-    frequency = torch.arange(N_POINTS // 2 + 1, device=axis.start.device) / N_POINTS
-    widths = instrument.fwhm / axis.fine_step[:, None]
-    x = torch.stack([widths, BROAD * widths], dim=2)[..., None] * frequency
-    mixing = instrument.mixing[:, :, None, None]
-    gaussian = torch.exp(-(torch.pi**2) / (4 * 0.6931472) * x * x)
-    return mixing * torch.exp(-torch.pi * x) + (1 - mixing) * gaussian
+def _convolved(sticks: Tensor, instrument: Instrument, axis: Axis) -> Tensor:
+    """Fourier transforms of the profiles, shape (n, 2, N_POINTS/2 + 1), from sticks of shape (n, 2, 2, N_POINTS).
+
+    The pseudo-Voigt of full width Γ and unit area has the transform η exp(−πΓ|k|) + (1−η) exp(−π²Γ²k²/(4 ln 2)); with
+    BROAD = 2 that of the broad one follows by squaring.
+    """
+    frequency = torch.arange(N_POINTS // 2 + 1, device=sticks.device) / N_POINTS
+    x = (instrument.fwhm / axis.fine_step[:, None])[..., None] * frequency
+    lorentzian = torch.exp(-torch.pi * x)
+    gaussian = torch.exp(-(torch.pi**2) / (4 * 0.693147) * x * x)
+    mixing = instrument.mixing[..., None]
+    spectrum = torch.fft.rfft(sticks)
+    narrow = mixing * lorentzian + (1 - mixing) * gaussian
+    broad = mixing * lorentzian**2 + (1 - mixing) * (gaussian * gaussian) ** 2
+    tail = 2 * torch.pi * (instrument.asymmetry / axis.fine_step)[:, None] * frequency
+    convolved: Tensor = (spectrum[:, :, 0] * narrow + spectrum[:, :, 1] * broad) / (1 - 1j * tail)[:, None]
+    return convolved
 
 
 def read_points(profile: Tensor, axis: Axis) -> Tensor:
@@ -172,23 +181,28 @@ def read_points(profile: Tensor, axis: Axis) -> Tensor:
     return torch.gather(profile, 1, index) * (k < axis.n_read[:, None])
 
 
-def rebin(
-    counts: Tensor, first_angle: Tensor, step: Tensor, n_read: Tensor, wavelength: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Mean intensity in each bin of the ln Q grid, by area, and which bins lie wholly in the measured range.
+def rebin(counts: Tensor, start: Tensor, step: Tensor, n_read: Tensor, wavelength: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean intensity in each bin of the ln Q grid, and which bins are measured: what ``preprocess.rebin`` gives for a file.
 
-    counts: shape (n, n_points), of which the first ``n_read`` (n,) are measured, at first_angle + k · step (degree)
-    Returns intensity float32 and measured bool, both (n, N_BINS); intensity 0 where not measured.
+    counts: shape (n, n_points), of which the first ``n_read`` (n,) are measured, at start + k · step (degree); each point is
+    a cell one step wide, and a bin counts as measured where cells cover at least half of it
+    Returns intensity float32, 0 where not measured, and measured bool, both of shape (n, N_BINS).
     """
-    values = counts.double()
-    area = torch.zeros_like(values)
-    torch.cumsum((values[:, 1:] + values[:, :-1]) / 2, dim=1, out=area[:, 1:])
-    position = (grid_edges(wavelength) - first_angle.double()[:, None]) / step.double()[:, None]
-    last = (n_read - 1).double()[:, None]
-    inside = position.clamp(min=0).minimum(last)
-    index = inside.long().clamp(max=counts.shape[1] - 2)
+    area = torch.zeros(counts.shape[0], counts.shape[1] + 1, dtype=torch.float64, device=counts.device)
+    torch.cumsum(counts, dim=1, dtype=torch.float64, out=area[:, 1:])
+    edge = (_grid_edges(wavelength) - start.double()[:, None]) / step.double()[:, None] + 0.5
+    inside = edge.clamp(min=0).minimum(n_read.double()[:, None])
+    index = inside.long().clamp(max=counts.shape[1] - 1)
     left = torch.gather(area, 1, index)
     cumulative = left + (torch.gather(area, 1, index + 1) - left) * (inside - index)
-    measured = (position[:, :-1] >= -1e-6) & (position[:, 1:] <= last + 1e-6)
-    mean = (cumulative[:, 1:] - cumulative[:, :-1]) / (inside[:, 1:] - inside[:, :-1]).clamp(min=1e-9)
-    return torch.where(measured, mean, torch.zeros_like(mean)).float(), measured
+    covered = torch.diff(inside)
+    measured = (covered >= torch.diff(edge) / 2 - ROUNDING) & (covered > 0)
+    mean = torch.diff(cumulative) / covered.clamp(min=1e-9)
+    return torch.where(measured, mean, 0.0).float(), measured
+
+
+def _grid_edges(wavelength: Tensor) -> Tensor:
+    """2θ (degree) of the edges of the ln Q bins, float64, shape (n, N_BINS + 1)."""
+    q = torch.exp(torch.tensor(LN_Q_EDGES, device=wavelength.device))
+    sine = q * wavelength.double()[:, None] / (4 * torch.pi)
+    return torch.rad2deg(2 * torch.asin(sine.clamp(max=1.0)))

@@ -12,11 +12,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mlmodels.net.grid import N_BINS
+from mlmodels.net.simulation.atoms import ELEMENTS, element_coefficients, form_factors
 from mlmodels.net.simulation.draw import Draw
 from mlmodels.net.simulation.instrument import rebin
-from mlmodels.net.simulation.lines import form_factors
-from mlmodels.net.simulation.quasicrystals import ELEMENTS, Orbits, ball_transform, element_coefficients, orbits
+from mlmodels.net.simulation.quasicrystals import Orbits, ball_transform, orbits
 
 WAVELENGTH = 1.54059
 TWO_THETA_LOW, TWO_THETA_HIGH, STEP = 20.0, 80.0, 0.01
@@ -64,7 +63,7 @@ def published_patterns(draw: Draw, icosahedral: Tensor) -> PublishedPatterns:
     return PublishedPatterns(noisy, torch.where(icosahedral, a_r, nothing), share)
 
 
-def published_bins(patterns: PublishedPatterns) -> tuple[Tensor, Tensor]:
+def rebinned(patterns: PublishedPatterns) -> tuple[Tensor, Tensor]:
     """The patterns on the ln Q grid: intensity and measured, both (n, N_BINS)."""
     n = patterns.intensity.shape[0]
     device = patterns.intensity.device
@@ -73,9 +72,7 @@ def published_bins(patterns: PublishedPatterns) -> tuple[Tensor, Tensor]:
         return torch.full((n,), value, device=device)
 
     n_read = torch.full((n,), N_STEPS, device=device)
-    intensity, measured = rebin(patterns.intensity, filled(TWO_THETA_LOW), filled(STEP), n_read, filled(WAVELENGTH))
-    assert intensity.shape == (n, N_BINS)
-    return intensity, measured
+    return rebin(patterns.intensity, filled(TWO_THETA_LOW), filled(STEP), n_read, filled(WAVELENGTH))
 
 
 @lru_cache(maxsize=4)
@@ -130,7 +127,8 @@ def _profile(two_theta: Tensor, height: Tensor, half_width: Tensor) -> Tensor:
     sticks.scatter_add_(1, left.long() + 1, height * (position - left))
     frequency = torch.arange(_PADDED // 2 + 1, device=two_theta.device) / _PADDED
     shape = torch.exp(-2 * torch.pi * half_width[:, None] / STEP * frequency)
-    return torch.fft.irfft(torch.fft.rfft(sticks) * shape, _PADDED)[:, :N_STEPS].clamp(min=0)
+    profile: Tensor = torch.fft.irfft(torch.fft.rfft(sticks) * shape, _PADDED)[:, :N_STEPS].clamp(min=0)
+    return profile
 
 
 def _scaled(intensity: Tensor) -> Tensor:

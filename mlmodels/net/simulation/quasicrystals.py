@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mlmodels.net.simulation.atoms import ELEMENTS, element_coefficients, form_factors
 from mlmodels.net.simulation.draw import Draw
-from mlmodels.net.simulation.lines import form_factors
 from samples.xrd.icosahedral import (
     APPROXIMANT_CUBIC_1_1,
     APPROXIMANT_CUBIC_2_1,
@@ -30,13 +30,6 @@ from samples.xrd.icosahedral import (
     q_par,
     q_perp,
 )
-from samples.xrd.scattering import form_factor_table
-
-ELEMENTS = tuple(
-    "Mg Al Si Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te Hf Ta W Re Os Ir Pt Au "
-    "Tl Pb Bi Po La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu".split()
-)
-"""The elements that the published recipe draws its four sites from (Uryu et al. 2023)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +118,6 @@ def approximant_lines(device: torch.device, order: int, q_par_max: float, q_perp
     )
 
 
-@lru_cache(maxsize=4)
-def element_coefficients(device: torch.device) -> Tensor:
-    """Form-factor coefficients a1…a5, c, b1…b5 of ELEMENTS, shape (62, 11)."""
-    table = form_factor_table()
-    rows = [np.concatenate([table[e][0], [table[e][1]], table[e][2]]) for e in ELEMENTS]
-    return torch.tensor(np.array(rows), dtype=torch.float32, device=device)
-
-
 def ball_transform(x: Tensor) -> Tensor:
     """Fourier transform of a ball of unit volume, 3 (sin x − x cos x) / x³ with x = 2π q R; 1 at x = 0, even in x."""
     x = x.clamp(min=1e-2)
@@ -140,11 +125,11 @@ def ball_transform(x: Tensor) -> Tensor:
 
 
 def free_intensities(draw: Draw, rows: Orbits, quasilattice_constant: Tensor) -> Tensor:
-    """|F|² of each row of ``rows`` for structures drawn freely, shape (n, n_rows); a_R (Å) of shape (n,)."""
+    """|F|² of each row of ``rows`` for structures drawn freely, shape (n, n_rows); a_R (Å) of shape (n, 1)."""
     n = quasilattice_constant.shape[0]
     width = draw.uniform(n, 1, low=0.12, high=0.38)
     envelope = torch.exp(-2 * (rows.q_perp / width) ** 2)
-    inverse_d = rows.q_par / quasilattice_constant[:, None]
+    inverse_d = rows.q_par / quasilattice_constant
     element = element_coefficients(draw.device)[draw.integers(n, below=len(ELEMENTS))]
     decay = form_factors(element, inverse_d) ** 2 * torch.exp(-draw.uniform(n, 1, high=3.0) * inverse_d**2 / 2)
     # Sites at the vertices, body centres and mid-edges scatter in or out of phase by the parities of the indices.
@@ -163,10 +148,10 @@ def model_intensities(draw: Draw, rows: Orbits, quasilattice_constant: Tensor) -
     """|F|² of each row of ``rows`` for occupation-domain models like Cd-Yb with varied radii and scatterers, (n, n_rows).
 
     Radii of Cd5.7Yb in units of a_R (5.689 Å): vertices 1.42, body-centre ball 1.02 in a shell up to 1.62, mid-edge
-    ellipsoid with half axes 1.09, 1.44, 1.44.  a_R (Å) of shape (n,).
+    ellipsoid with half axes 1.09, 1.44, 1.44.  a_R (Å) of shape (n, 1).
     """
     n = quasilattice_constant.shape[0]
-    inverse_d = rows.q_par / quasilattice_constant[:, None]
+    inverse_d = rows.q_par / quasilattice_constant
     elements = element_coefficients(draw.device)[draw.integers(4, n, below=len(ELEMENTS))]
     vertex_f, inner_f, outer_f, edge_f = (form_factors(c, inverse_d) for c in elements)
 
