@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from scipy.stats import binomtest
 
 from mlmodels.net.calibration import expected_calibration_error
 from mlmodels.net.classify import level
+from mlmodels.net.finishing import CALIBRATION_SHARES
 from mlmodels.net.injection import A_R_RANGE, LINE_LISTS, RATIOS, LineList, inject
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
 from mlmodels.net.preprocess import NetworkInput, rebin, why_not_screenable
@@ -102,7 +103,8 @@ def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Repo
 
 
 def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generator: torch.Generator) -> Report:
-    """``n`` patterns of the training mix: recall by share, calls by kind, calibration, a_R, lattice type, approximants."""
+    """``n`` patterns of the mix of the calibration: recall by share, calls by kind, a_R, lattice type, approximants."""
+    simulation = replace(simulation, class_shares=CALIBRATION_SHARES)
     predictions: list[Prediction] = []
     batches: list[SimulatedBatch] = []
     for start in range(0, n, BLOCK):

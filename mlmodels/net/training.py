@@ -57,7 +57,7 @@ class TrainingConfig:
     clip: float = 1.0
     warm_up: int = 150
     decay_share: float = 0.4
-    average: float = 0.998
+    average: float = 0.999
 
     def as_json(self) -> dict[str, Any]:
         """Without the network's config, which stands beside it in a checkpoint."""
@@ -79,7 +79,7 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
         "tiny": TrainingConfig(
             NetworkConfig.tiny(), SimulationConfig.tiny(), steps=20, batch=16, block=32, warm_up=5, bf16=False
         ),
-        "laptop": TrainingConfig(network, steps=10_000, workers=2),
+        "laptop": TrainingConfig(network, steps=9_000, workers=2),
         "gpu": TrainingConfig(replace(network, trunk_channels=64, hidden=128), steps=30_000, batch=1024, block=4096),
     }
     if name not in presets:

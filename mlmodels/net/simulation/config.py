@@ -31,20 +31,20 @@ class SimulationConfig:
     n_lattices, n_prototypes, library_seed: of the library of crystalline phases
     """
 
-    class_shares: tuple[float, float, float, float] = (0.50, 0.06, 0.06, 0.38)
-    published_share: float = 0.17
+    class_shares: tuple[float, float, float, float] = (0.44, 0.07, 0.07, 0.42)
+    published_share: float = 0.15
     free_structures: float = 0.45
     f_type: float = 0.5
     quasilattice_constant: tuple[float, float] = (3.99, 6.01)
     share: float = 0.03
     with_approximant: float = 0.12
     kinds_with: tuple[float, ...] = (0.15, 0.50, 0.17, 0.12, 0.06, 0.0)
-    kinds_without: tuple[float, ...] = (0.0, 0.48, 0.20, 0.15, 0.15, 0.02)
+    kinds_without: tuple[float, ...] = (0.0, 0.47, 0.25, 0.12, 0.14, 0.02)
     prototypes: float = 0.4
     peak_counts: tuple[float, float] = (150.0, 100_000.0)
-    significance: float = 4.0
-    n_lattices: int = 3000
-    n_prototypes: int = 1000
+    significance: float = 5.0
+    n_lattices: int = 8000
+    n_prototypes: int = 2500
     library_seed: int = 2023
 
     @classmethod
