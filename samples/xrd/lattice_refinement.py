@@ -20,7 +20,9 @@ STRONG_Q_PERP = 0.35
 """Reflections with a q_perp (1/a_R) up to this are used: the strong ones. Among all, any peak finds a neighbour."""
 LEAST_SIGMA = 0.005
 """Smallest uncertainty (degree) that a peak position is believed to have: alignment and profile add to counting."""
-MAX_ROUNDS = 20
+MAX_ROUNDS = 30
+CONVERGED = 1e-8
+"""Relative change of a_R in a round."""
 
 
 class RefinementError(ValueError):
@@ -96,30 +98,21 @@ def refine_quasilattice_constant(
         calculated = _two_theta_of(table.d_over_a_r * a_r, wavelength)
         pairs = _mutual_neighbours(observed - zero_shift, calculated, window)
         if len(pairs) < MIN_ASSIGNED:
-            raise RefinementError(
-                sentence(
-                    "Only %(n)s peaks lie near an icosahedral reflection of a_R = %(a_r)s Å; at least %(least)s are "
-                    "needed to refine it. Start from another a_R, or pick more peaks.",
-                    n=len(pairs),
-                    a_r=f"{a_r:.3f}",
-                    least=MIN_ASSIGNED,
-                )
-            )
+            raise _too_few(len(pairs), a_r)
         peak_of, shell_of = (np.array(side) for side in zip(*pairs, strict=True))
         differences = observed[peak_of] - zero_shift - calculated[shell_of]
-        derivative_a = -2 * np.degrees(np.tan(np.radians(calculated[shell_of]) / 2)) / a_r
-        design = np.stack([derivative_a, np.ones_like(derivative_a)], axis=1) / sigmas[peak_of, None]
+        weighted_sigmas = sigmas[peak_of] / _trust(differences)
+        slope = -2 * np.degrees(np.tan(np.radians(calculated[shell_of]) / 2)) / a_r
+        design = np.stack([slope, np.ones_like(slope)], axis=1) / weighted_sigmas[:, None]
         covariance = np.linalg.pinv(design.T @ design)
-        step_a, step_zero = covariance @ design.T @ (differences / sigmas[peak_of])
+        step_a, step_zero = covariance @ design.T @ (differences / weighted_sigmas)
         a_r, zero_shift = a_r + float(step_a), zero_shift + float(step_zero)
-        if pairs == previous and abs(step_a) < 1e-7 * a_r:
+        left = differences - slope * step_a - step_zero
+        if pairs == previous and abs(step_a) < CONVERGED * a_r:
             break
         previous = pairs
-        left = differences - derivative_a * step_a - step_zero
-        window = float(np.clip(3 * 1.4826 * np.median(np.abs(left)), MIN_WINDOW, window))
-    calculated = _two_theta_of(table.d_over_a_r * a_r, wavelength) + zero_shift
-    left = (observed[peak_of] - calculated[shell_of]) / sigmas[peak_of]
-    scatter = float(np.sum(left**2)) / (len(pairs) - 2)
+        window = float(np.clip(3 * _spread(left), MIN_WINDOW, window))
+    scatter = float(np.sum((left / weighted_sigmas) ** 2)) / (len(pairs) - 2)
     # Stated uncertainties are widened by a poor fit, never narrowed by a lucky one; unstated ones come from the scatter.
     sigma_a, sigma_zero = np.sqrt(np.diag(covariance) * (scatter if peak_sigmas is None else max(1.0, scatter)))
     labels = table.labels()
@@ -129,8 +122,32 @@ def refine_quasilattice_constant(
         zero_shift=zero_shift,
         zero_shift_sigma=float(sigma_zero),
         assigned=tuple(
-            AssignedReflection(labels[shell], float(observed[peak]), float(calculated[shell])) for peak, shell in pairs
+            AssignedReflection(labels[shell], float(observed[peak]), float(observed[peak] - difference))
+            for (peak, shell), difference in zip(pairs, left, strict=True)
         ),
+    )
+
+
+def _spread(differences: FloatArray) -> float:
+    """Standard deviation (degree) of ``differences``, shape (n,), hardly touched by wrong assignments among them."""
+    return 1.4826 * float(np.median(np.abs(differences)))
+
+
+def _trust(differences: FloatArray) -> FloatArray:
+    """Square root of Cauchy weights, shape (n,): a peak far off the others is probably of another phase."""
+    off = differences - np.median(differences)
+    return np.asarray(1 / np.sqrt(1 + (off / (2 * max(_spread(off), LEAST_SIGMA))) ** 2))
+
+
+def _too_few(n_pairs: int, a_r: float) -> RefinementError:
+    return RefinementError(
+        sentence(
+            "Only %(n)s peaks lie near an icosahedral reflection of a_R = %(a_r)s Å; at least %(least)s are "
+            "needed to refine it. Start from another a_R, or pick more peaks.",
+            n=n_pairs,
+            a_r=f"{a_r:.3f}",
+            least=MIN_ASSIGNED,
+        )
     )
 
 

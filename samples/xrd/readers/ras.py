@@ -12,6 +12,7 @@ from samples.xrd.pattern import PowderPattern
 from samples.xrd.readers.decoding import decode_header, plain_bytes
 from samples.xrd.readers.reader import (
     MAX_POINTS,
+    MAX_SCANS,
     SECONDS,
     choose_wavelength,
     parse_numbers,
@@ -29,8 +30,6 @@ ROWS = re.compile(rb"^\*RAS_INT_START[^\n]*\n", re.MULTILINE)
 ROWS_END = b"*RAS_INT_END"
 
 MAX_HEADER_BYTES = 1_000_000
-MAX_SCANS = 1_000
-"""More scans in one file are a mistake: a series over a night has some hundred."""
 
 
 class RasReader:

@@ -80,7 +80,7 @@ BINARY_SIGNATURES = (
     _starts(rb"\xd0\xcf\x11\xe0", SPREADSHEET),
 )
 TEXT_SIGNATURES = (
-    _starts(rb"\s*<(!doctype\s+html|html)", WEB_PAGE),
+    _starts(rb"(?i:\s*<(!doctype\s+html|html))", WEB_PAGE),
     _starts(rb".*?\n\s*BANK\s+\d+\s+\d+\s+\d+\s+(CONST|RALF|SLOG|TIME_MAP|COND)\b", GSAS),
     _starts(rb"(.*?\n)?_FILEVERSION\s*=.*?\n_DRIVE\s*=", UXD),
     _starts(rb"(\s*#[^\n]*\n|\s)*data_\S", CIF),

@@ -16,6 +16,7 @@ from samples.xrd.pattern import FloatArray, PowderPattern
 from samples.xrd.readers.decoding import plain_bytes
 from samples.xrd.readers.reader import (
     MAX_POINTS,
+    MAX_SCANS,
     choose_wavelength,
     parse_numbers,
     too_many_points,
@@ -25,7 +26,7 @@ from samples.xrd.readers.reader import (
 from samples.xrd.sentences import PatternFileError, Sentence, sentence
 
 MAX_TAGS = 200_000
-"""A file of 100 temperatures has some 10,000 tags; the pure-Python parser takes 2 s for this many."""
+"""Tags, and attributes, of one file: a series of 100 temperatures has some 10,000."""
 
 POWDER_AXES = {"Gonio", "2Theta", "2Theta-Omega", "Omega-2Theta", "2Theta-Theta", "Theta-2Theta"}
 POWDER_MEASUREMENTS = {"Scan", "Repeated scan"}
@@ -42,6 +43,8 @@ class XrdmlReader:
 
     def read(self, content: bytes) -> list[PowderPattern]:
         root = _parse(content)
+        if sum(1 for _ in root.iterfind("{*}xrdMeasurement/{*}scan")) > MAX_SCANS:
+            raise _too_many_parts()
         patterns: list[PowderPattern] = []
         passed_over: list[str] = []
         n_points = 0
@@ -78,8 +81,8 @@ XRDML = XrdmlReader()
 
 
 def _parse(content: bytes) -> Element:
-    if content.count(b"<") > MAX_TAGS:
-        raise PatternFileError("The .xrdml file has too many parts to be a powder pattern. Export one powder scan.")
+    if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_TAGS:
+        raise _too_many_parts()
     try:
         root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
@@ -92,6 +95,10 @@ def _parse(content: bytes) -> Element:
             "The .xrdml file is cut off or damaged: its XML cannot be read to the end. Copy it from the instrument again."
         ) from None
     return root
+
+
+def _too_many_parts() -> PatternFileError:
+    return PatternFileError("The .xrdml file has too many parts to be a powder pattern. Export one powder scan.")
 
 
 def _read_scan(root: Element, measurement: Element, scan: Element) -> PowderPattern:

@@ -1,0 +1,88 @@
+"""What is known and not read is refused by name, with what to export instead; limits hold."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import time
+import zipfile
+
+import pytest
+
+from samples.xrd import readers
+from samples.xrd.readers import MAX_POINTS, read
+from samples.xrd.sentences import PatternFileError
+from tests.xrd.files import table
+
+
+def zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, "0")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "The file is empty"),
+        (b" \r\n\t\n", "The file is empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "picture"),
+        (b"\xff\xd8\xff\xe0" + bytes(100), "picture"),
+        (b"GIF89a" + bytes(100), "picture"),
+        (b"%PDF-1.7\n%\xe2\xe3", "document"),
+        (zipped("[Content_Types].xml", "word/document.xml"), "document"),
+        (zipped("[Content_Types].xml", "xl/workbook.xml"), "spreadsheet.*csv"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "spreadsheet"),
+        (b"RAW1.01\x00" + bytes(100), "Bruker RAW.*Export"),
+        (b"RAW2\x00\x01" + bytes(100), "Bruker RAW.*Export"),
+        (b"RAW4.00\x00" + bytes(100), "Bruker RAW.*Export"),
+        (b"RAW \x6c\x03" + bytes(100), "Bruker RAW.*Export"),
+        (b"RAW_1.06Powdat\x00\x00" + bytes(100), "Stoe RAW.*Export"),
+        (b"V5RD" + bytes(100), "Philips"),
+        (zipped("Experiment0/RawData0.xml"), "brml.*Export"),
+        (zipped("Data0/Profile0.txt"), "rasx.*Export"),
+        (zipped("a.xy", "b.xy"), "archive"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
+        (bytes(range(256)) * 10, "binary file"),
+        (table().encode() + b"\x00" * 50, "binary file"),
+        (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "web page"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "not a PANalytical"),
+        (b"title\nBANK 1 8378 838 CONST 1500.66 1.31303 0 0 STD\n    2364    2382\n", "GSAS"),
+        (b"; converted\n_FILEVERSION=2\n_SAMPLE='x'\n_DRIVE='COUPLED'\n", "uxd"),
+        (b"# comment\ndata_ALUMINA\n_pd_meas_2theta_range_min 5\n", "CIF"),
+        (
+            b"*TYPE = Raw\n*BEGIN\n*GROUP = 0\n*START = 10.0\n*STEP = 0.02\n*COUNT = 4\n 1, 2, 3, 4\n*END\n",
+            "Rigaku text",
+        ),
+        (gzip.compress(table().encode())[:-20], "gzip file is cut off|gzip file is damaged"),
+        (b"\x1f\x8b\x08" + bytes(30), "gzip file"),
+    ],
+)
+def test_known_formats_are_refused_by_name(content: bytes, words: str) -> None:
+    with pytest.raises(PatternFileError, match=words):
+        read(content, "anything.xy")
+
+
+def test_name_does_not_decide() -> None:
+    assert read(table().encode(), "pattern.ras")[0].metadata["file_name"] == "pattern.ras"
+
+
+def test_too_large_a_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "MAX_FILE_BYTES", 1_000_000)
+    started = time.perf_counter()
+    with pytest.raises(PatternFileError, match="has 2 MB; more than 1 MB are not read"):
+        read(b"1 2\n" * 500_000 + b"1")
+    with pytest.raises(PatternFileError, match="over 1 MB"):
+        read(gzip.compress(bytes(50_000_000)))
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("row", [b"%d 1\n", b"%d\n", b"\n", b"word %d\n"])
+def test_too_many_lines_are_refused_in_time(row: bytes) -> None:
+    content = b"20 1\n" + (row.replace(b"%d", b"7")) * (MAX_POINTS + 3000)
+    started = time.perf_counter()
+    with pytest.raises(PatternFileError):
+        read(content)
+    assert time.perf_counter() - started < 2
