@@ -1,7 +1,27 @@
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.apps.registry import Apps
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class LimsConfig(AppConfig):
     name = "lims"
     verbose_name = _("Lab")
+
+    def ready(self) -> None:
+        post_migrate.connect(make_groups_of_roles, sender=self)
+
+
+def make_groups_of_roles(*, apps: Apps, **_signal: Any) -> None:
+    """The step of migrate that makes a group of each role."""
+    try:
+        apps.get_model("screening", "WorkerHeartbeat")
+    except LookupError:  # migrated no further than another app yet
+        return
+    from lims.roles import make_groups
+
+    make_groups()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 from django_q.conf import Conf
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 BELL = "screening.tasks.screen_waiting"
@@ -20,6 +20,14 @@ def ring() -> None:
     """Wake one worker, unless a bell hangs there that none has heard yet."""
     if not _rings_already():
         async_task(BELL)
+
+
+def ring_every_minute() -> None:
+    """Have the cluster ring by itself too, so that a bell that got lost delays and never loses."""
+    Schedule.objects.update_or_create(
+        name="screen what waits",
+        defaults={"func": BELL, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+    )
 
 
 def _rings_already() -> bool:

@@ -72,8 +72,10 @@ def write(network: ScreeningNetwork, batch: Sequence[ScreeningResult], calls: Se
 
 
 def beat() -> None:
-    """Give a sign of life: a task came through the cluster's own queue, or a batch was screened."""
+    """Give a sign of life: a task came through the cluster's own queue, or a batch was screened.  And ring for lost rows."""
     _heartbeat().update(beat_at=timezone.now())
+    if ScreeningResult.objects.release_expired():
+        ring()
 
 
 def warm_up() -> None:

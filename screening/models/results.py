@@ -145,12 +145,11 @@ class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
             )
         return list(self.filter(lease=lease).select_related("reading__arrays").order_by("priority", "pk"))
 
-    def release_expired(self) -> None:
-        """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS."""
+    def release_expired(self) -> int:
+        """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS; returns how many there were."""
         expired = self.filter(state=ScreeningResult.State.RUNNING, leased_until__lt=timezone.now())
         lost = sentence("The worker was lost while it screened this pattern.")
-        for row in expired.only("attempts", "lease"):
-            row.give_back(lost)
+        return sum(row.give_back(lost) for row in expired.only("attempts", "lease"))
 
 
 class ScreeningResult(models.Model):
@@ -283,6 +282,7 @@ class ScreeningResult(models.Model):
             priority=self.Priority.RETRY,
             attempts=0,
             reason=None,
+            queued_at=timezone.now(),
             finished_at=None,
         ):
             ring_on_commit()

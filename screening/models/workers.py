@@ -15,6 +15,11 @@ class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
         """Workers that gave a sign of life of late."""
         return self.filter(beat_at__gte=timezone.now() - timedelta(seconds=settings.WORKER_SILENCE))
 
+    def silent_for(self, time: timedelta) -> WorkerHeartbeatQuerySet:
+        """Workers that were killed, with their watchdog, at least ``time`` ago."""
+        since = timezone.now() - time
+        return self.filter(started_at__lt=since).exclude(beat_at__gte=since)
+
 
 class WorkerHeartbeat(models.Model):
     """The sign of life of one `manage.py worker`; the home page, /healthz and its own watchdog read it."""

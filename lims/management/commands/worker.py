@@ -1,0 +1,138 @@
+"""`manage.py worker`: screens what is queued, until it is told to stop; a watchdog over a django-q2 cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import Error, close_old_connections
+
+from lims import cluster
+from screening.bell import ring_every_minute
+from screening.models import WorkerHeartbeat
+from screening.tasks import HEARTBEAT
+
+logger = logging.getLogger("icosa.worker")
+
+START_WITHIN = 120.0
+"""Seconds in which a new cluster must give its first sign of life: torch loads slowly from a cold disk."""
+PAUSES = (0.5, 1, 2, 5, 10, 30)
+"""Seconds before the next start after a first, second, … cluster in a row that never lived."""
+LOOK_EVERY = 0.2
+
+
+class Command(BaseCommand):
+    help = (
+        "Screen what is queued. One worker process for each core, or a single one where there is a GPU; on a host with "
+        "several GPUs, start this once for each, with CUDA_VISIBLE_DEVICES. SIGTERM or Ctrl-C stops it cleanly."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--unwatched", action="store_true", help="run the bare cluster: what the watchdog starts")
+
+    def handle(self, *args: Any, unwatched: bool, **options: Any) -> None:
+        if unwatched:
+            cluster.run()
+        else:
+            Watchdog().run()
+
+
+class Watchdog:
+    """Keeps one cluster running: it is started anew when it dies or falls silent, and no process of it is left behind."""
+
+    def __init__(self) -> None:
+        self.told_to_stop = False
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        ring_every_minute()
+        WorkerHeartbeat.objects.silent_for(timedelta(days=1)).delete()
+        fruitless = 0
+        while not self.told_to_stop:
+            heartbeat, _made = WorkerHeartbeat.objects.get_or_create(host=socket.gethostname(), process_id=os.getpid())
+            process = self._start(heartbeat)
+            lived = self._watch(process, heartbeat)
+            self._end(process)
+            fruitless = 0 if lived else fruitless + 1
+            if not self.told_to_stop:
+                logger.error("The cluster is started anew.")
+                self._wait(PAUSES[min(fruitless, len(PAUSES) - 1)])
+        heartbeat.delete()
+
+    def _start(self, heartbeat: WorkerHeartbeat) -> subprocess.Popen[bytes]:
+        """A cluster in a session, and so a process group, of its own."""
+        environment = {**os.environ, HEARTBEAT: str(heartbeat.pk), "OMP_NUM_THREADS": "1"}
+        if "ICOSA_WORKERS" not in environment and _has_gpu():
+            environment["ICOSA_WORKERS"] = "1"
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--unwatched"]
+        return subprocess.Popen(command, env=environment, start_new_session=True)
+
+    def _watch(self, process: subprocess.Popen[bytes], heartbeat: WorkerHeartbeat) -> bool:
+        """Return when we are told to stop, or the cluster has died or fallen silent; whether it ever gave a sign of life."""
+        lived, last_beat, deadline = False, heartbeat.beat_at, time.monotonic() + START_WITHIN
+        next_look = 0.0
+        while not self.told_to_stop:
+            if process.poll() is not None:
+                logger.error("The cluster has died (exit status %s).", process.returncode)
+                break
+            if time.monotonic() > next_look:
+                next_look = time.monotonic() + settings.WORKER_BEAT
+                beat = _last_beat(heartbeat)
+                if beat != last_beat:
+                    lived, last_beat, deadline = True, beat, time.monotonic() + settings.WORKER_SILENCE
+            if time.monotonic() > deadline:
+                logger.error("The cluster is silent.")
+                break
+            time.sleep(LOOK_EVERY)
+        return lived
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Let the cluster stop by itself if it can; then kill whatever is left of its group."""
+        if process.poll() is None and self.told_to_stop:
+            process.terminate()
+            try:
+                process.wait(timeout=cluster.STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                logger.error("The cluster did not stop by itself.")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self.told_to_stop and time.monotonic() < until:
+            time.sleep(LOOK_EVERY)
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self.told_to_stop = True
+
+
+def _last_beat(heartbeat: WorkerHeartbeat) -> datetime | None:
+    """The last sign of life in the database; the one known before where the database does not answer or lost the row."""
+    try:
+        close_old_connections()
+        heartbeat.refresh_from_db(fields=["beat_at"])
+    except (Error, WorkerHeartbeat.DoesNotExist):
+        logger.exception("The sign of life cannot be read.")
+    return heartbeat.beat_at
+
+
+def _has_gpu() -> bool:
+    """Whether a GPU is there to screen on; asked of the driver, since torch may not be imported here."""
+    if settings.SCREENING_DEVICE == "cpu" or not (nvidia_smi := shutil.which("nvidia-smi")):
+        return False
+    return subprocess.run([nvidia_smi, "-L"], capture_output=True, check=False).stdout.startswith(b"GPU")

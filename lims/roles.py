@@ -1,0 +1,61 @@
+"""The five roles and what each may do: the one place where that stands; migrate makes groups of them.
+
+Everyone may look at everything and log what was made and measured; reviews and follow-ups bring the rights that will set
+reviewers and microscopists apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission
+
+FLOORS = ("samples", "mlmodels", "screening")
+
+LOOK = (
+    *(f"samples.view_{name}" for name in ("alloysystem", "sample", "synthesisstep", "weighedmass")),
+    *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
+    *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion")),
+    *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
+)
+"""See every sample, pattern, call and model version."""
+
+MEASURE = (
+    *("samples.add_sample", "samples.change_sample", "samples.change_alloysystem"),
+    *("samples.add_pattern", "samples.change_pattern", "samples.add_reading"),
+    "screening.add_screeningrun",
+)
+"""Log samples, send patterns in, move and correct them, and have them screened."""
+
+CURATE = ("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion")
+"""Decide which network screens."""
+
+ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_user", "auth.view_group")
+"""Let people in and give them roles."""
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "member": LOOK + MEASURE,
+    "reviewer": LOOK + MEASURE,
+    "microscopist": LOOK + MEASURE,
+    "curator": LOOK + MEASURE + CURATE,
+    "admin": LOOK + MEASURE + CURATE + ADMINISTER,
+}
+
+
+def make_groups() -> None:
+    """Give each role its group with exactly its permissions; the step that migrate ends with, as often as it likes."""
+    for label in (*FLOORS, "auth"):
+        create_permissions(apps.get_app_config(label), verbosity=0)
+    for role, names in ROLES.items():
+        group, _made = Group.objects.get_or_create(name=role)
+        group.permissions.set(_permissions(names))
+
+
+def _permissions(names: Iterable[str]) -> list[Permission]:
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    return [known[name] for name in names]

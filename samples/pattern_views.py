@@ -1,0 +1,28 @@
+"""The original bytes of a pattern, for those who may see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.decorators import permission_required
+from django.http import FileResponse, HttpRequest
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from samples.models import Pattern
+
+
+@require_safe
+@permission_required("samples.view_pattern", raise_exception=True)
+def original(request: HttpRequest, pk: int) -> FileResponse:
+    """The file as the instrument wrote it. Always a download, never something that a browser opens: it is a stranger's file."""
+    pattern = get_object_or_404(Pattern.objects.select_related("file"), pk=pk)
+    response = FileResponse(
+        (Path(settings.MEDIA_ROOT) / pattern.file.original.name).open("rb"),
+        as_attachment=True,
+        filename=pattern.name,
+        content_type="application/octet-stream",
+    )
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
