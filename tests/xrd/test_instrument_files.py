@@ -1,0 +1,111 @@
+"""Real files as instruments and converters wrote them: read exactly, or refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samples.xrd.pattern import PowderPattern
+from samples.xrd.readers import read
+from samples.xrd.sentences import PatternFileError
+
+pytestmark = pytest.mark.shared
+
+IN2O3 = "xrdml/In2O3_0p3022-La(OH)3_0p5014-TiO2_0p2004"
+MNCO3 = "xrdml/In2O3_0p5002-MnCO3_0p5000"
+PANALYTICAL = 1.540598
+RIGAKU = 1.540593
+
+# Written down from the raw files: points, first and last angle, first and last intensity, wavelength.
+READ: dict[str, tuple[int, float, float, float, float, float | None]] = {
+    "xrdml/CG20396_jdb12-1.xrdml": (7181, 5.00835563, 124.99526689, 1678, 113, PANALYTICAL),
+    f"{IN2O3}--2min.xrdml": (2071, 10.02173288, 99.99585608, 1991, 271, PANALYTICAL),
+    f"{IN2O3}--8min.xrdml": (8282, 10.00943322, 99.99442286, 2349, 336, PANALYTICAL),
+    f"{MNCO3}--2min.xrdml": (2071, 10.02173288, 99.99585608, 2220, 1011, PANALYTICAL),
+    f"{MNCO3}--8min.xrdml": (8282, 10.00943322, 99.99442286, 2552, 1090, PANALYTICAL),
+    "xrdml/Scan_C1.xrdml": (7181, 5.00475563, 124.99166689, 374, 158, PANALYTICAL),
+    "xrdml/XRD-918-16_10.xrdml": (5027, 4.00656514, 69.99936587, 1305, 171, PANALYTICAL),
+    "xrdml/sample.xrdml": (5027, 4.00656514, 69.99936587, 1305, 171, PANALYTICAL),
+    "xrdml/empyrean.xrdml": (196, 30.05, 41.75, 8, 6, PANALYTICAL),
+    "ras/Cr-Ni.ras": (3001, 10.0, 70.0, 26, 20, RIGAKU),
+    "ras/La1.75Sr0.25CuO4.ras": (4001, 5.0, 85.0, 31, 100, RIGAKU),
+    "text/ExampleChiPlot.chi": (10, 1.0, 10.0, 5e-2, -2.6e-2, None),
+    "text/example_mac.xye": (599, 0.0, 0.598, 11.632, 113.272, None),
+    "text/example_mythen.dat": (730, 2.084, 5.0, 2866.694378, 3259.561469, None),
+    "text/example_ocx.xy": (1876, 5.0, 80.0, 2.732, 0.272, None),
+    "text/sample.csv": (7351, 3.0, 150.0, 1643, 748, None),
+}
+REFUSED = {
+    "xrdml/m82762_rc1mm_1_16dg_src_slit_phi-101_3dg_-420_mesh_long.xrdml": "area scan .101 scans over a mesh",
+    "text/ExampleRigaku.dat": "Rigaku text export",
+    "brml/TiOF.brml": "Bruker .brml",
+    "bruker_raw/KGA1-CONT.RAW": "Bruker RAW",
+    "bruker_raw/TiO2.raw": "Bruker RAW",
+    "bruker_raw/brk_raw1.raw": "Bruker RAW",
+    "bruker_raw/bruker4_v5converter.raw": "Bruker RAW",
+    "gsas/FAP.XRA": "GSAS",
+    "gsas/NIST660CBI.gsas": "GSAS",
+    "gsas/gsas.raw": "GSAS",
+    "pdcif/ALUMINA.cif": "CIF",
+    "pdcif/multi_one.cif": "CIF",
+    "pdcif/single_one.cif": "CIF",
+    "pdcif/vb5042sup1.cif": "CIF",
+    "rasx/JO_KL_16_ZF_3_60deg_0.02step_12degpermin_001.rasx": "Rigaku .rasx",
+    "rasx/Omega-2Theta_scan_high_temperature.rasx": "Rigaku .rasx",
+    "rasx/TwoTheta_scan_powder.rasx": "Rigaku .rasx",
+    "stoe_raw/stoe.raw": "Stoe RAW",
+    "uxd/BT86_.UXD": "uxd",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(shared_data: Path) -> Path:
+    return shared_data / "instrument_files"
+
+
+def read_one(path: Path) -> PowderPattern:
+    (pattern,) = read(path.read_bytes(), path.name)
+    return pattern
+
+
+def test_every_file_is_accounted_for(folder: Path) -> None:
+    there = {str(path.relative_to(folder)) for path in folder.glob("*/*")}
+    assert there == READ.keys() | REFUSED.keys()
+
+
+@pytest.mark.parametrize("name", READ)
+def test_read_exactly(folder: Path, name: str) -> None:
+    pattern = read_one(folder / name)
+    n_points, first, last, first_intensity, last_intensity, wavelength = READ[name]
+    assert pattern.n_points == n_points
+    assert (pattern.two_theta[0], pattern.two_theta[-1]) == pytest.approx((first, last), abs=1e-12)
+    assert (pattern.intensity[0], pattern.intensity[-1]) == (first_intensity, last_intensity)
+    assert pattern.wavelength == wavelength
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_by_name(folder: Path, name: str) -> None:
+    with pytest.raises(PatternFileError, match=REFUSED[name]):
+        read((folder / name).read_bytes())
+
+
+def test_headers_are_read(folder: Path) -> None:
+    rigaku = read_one(folder / "ras/Cr-Ni.ras").metadata
+    assert rigaku["anode"] == "Cu"
+    assert rigaku["measured_at"] == "2020-11-05T17:44:25"
+    assert rigaku["instrument"] == "MiniFlex 300/600"
+    assert rigaku["counting_time"] == pytest.approx(0.6)
+    panalytical = read_one(folder / f"{MNCO3}--2min.xrdml").metadata
+    assert panalytical["sample_name"] == "Dara_redo_3-2min_manual"
+    assert panalytical["measured_at"] == "2024-11-21T08:15:24-08:00"
+    assert (panalytical["wavelength_2"], panalytical["ratio_kalpha2"]) == (1.544426, 0.5)
+
+
+def test_doubt_is_told(folder: Path) -> None:
+    (theta,) = read_one(folder / "text/example_ocx.xy").warnings
+    assert "“theta”" in str(theta)
+    (grazing,) = read_one(folder / "xrdml/empyrean.xrdml").warnings
+    assert "ω = 4°" in str(grazing)
+    (negative,) = read_one(folder / "text/ExampleChiPlot.chi").warnings
+    assert "Negative intensities (1)" in str(negative)
