@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
+from django.db.models import Count, Min, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.i18n import set_language as django_set_language
+
+from lims.roles import ROLES
+from samples.models import Pattern, Sample
+from screening.models import ScreeningResult, WorkerHeartbeat
+from screening.scores import system_standings
+
+SHOWN = 8
+"""Rows of each list on the home page; the rest is one click away."""
 
 set_language = login_not_required(django_set_language)
 
@@ -14,6 +27,46 @@ set_language = login_not_required(django_set_language)
 class SignIn(LoginView):
     """The sign-in page; in demo mode it shows the people of the demonstration."""
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"demo_people": demo_people() if settings.DEMO else []}
+
+
+def demo_people() -> list[dict[str, str]]:
+    """One person for each role, with the password that `manage.py demo` gives."""
+    from lims.demo import password_of
+
+    return [{"name": role, "password": password_of(role)} for role in ROLES]
+
 
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html")
+    """What waits for me, how the alloy systems stand, and whether the machines work; a fixed number of queries."""
+    current = (
+        ScreeningResult.objects.current()
+        .production()
+        .select_related("reading__pattern__sample__system")
+        .defer("evidence")
+    )
+    candidates = current.done().filter(level__in=["A", "B"]).order_by("-finished_at")
+    troubled = current.filter(state__in=[ScreeningResult.State.FAILED, ScreeningResult.State.NOT_SCREENABLE])
+    unreadable = Pattern.objects.unreadable().select_related("sample")
+    context = {
+        "candidates": candidates[:SHOWN],
+        "troubled": troubled[:SHOWN],
+        "unreadable": unreadable[:SHOWN],
+        "n_in_inbox": Pattern.objects.in_inbox().count(),
+        "standings": [standing for standing in system_standings() if standing.n_samples],
+        "machines": machines(),
+        "is_new_lab": not Sample.objects.exists(),
+    }
+    return render(request, "home.html", context)
+
+
+def machines() -> dict[str, int | datetime | None]:
+    """Workers that are alive, and what waits for them."""
+    waiting = Q(state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING])
+    queue = ScreeningResult.objects.aggregate(n=Count("pk", filter=waiting), oldest=Min("queued_at", filter=waiting))
+    return {
+        "n_workers": WorkerHeartbeat.objects.alive().count(),
+        "n_waiting": queue["n"],
+        "waiting_since": queue["oldest"],
+    }

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from samples.pattern_views import original
+from screening.views import downloads, patterns, samples, uploads
 
 app_name = "screening"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("samples/", samples.sample_list, name="sample-list"),
+    path("samples/<str:code>/", samples.sample, name="sample"),
+    path("systems/", samples.system_list, name="system-list"),
+    path("systems/<str:key>/", samples.system, name="system"),
+    path("upload/", uploads.upload, name="upload"),
+    path("runs/<int:pk>/", uploads.run, name="run"),
+    path("runs/<int:pk>/cards/", uploads.cards, name="cards"),
+    path("inbox/", uploads.inbox, name="inbox"),
+    path("patterns/<int:pk>/", patterns.pattern, name="pattern"),
+    path("patterns/<int:pk>/call/", patterns.call, name="call"),
+    path("patterns/<int:pk>/move/", patterns.move, name="move"),
+    path("patterns/<int:pk>/mark/", patterns.mark, name="mark"),
+    path("patterns/<int:pk>/correct/", patterns.correct, name="correct"),
+    path("patterns/<int:pk>/retry/", patterns.retry, name="retry"),
+    path("patterns/<int:pk>/refine/", patterns.refine, name="refine"),
+    path("patterns/<int:pk>/archive/", patterns.archive, name="archive"),
+    path("patterns/<int:pk>/original/", original, name="original"),
+    path("readings/<int:pk>/figure.json", downloads.pattern_figure, name="pattern-figure"),
+    path("readings/<int:pk>/pattern.csv", downloads.numbers, name="pattern-csv"),
+    path("readings/<int:pk>/pattern.json", downloads.record, name="pattern-json"),
+    path("results/<int:pk>/evidence.json", downloads.evidence_figure, name="evidence-figure"),
+]

@@ -20,8 +20,8 @@ function showFieldsOfKind(row) {
   const kind = row.querySelector("select[name$=-kind]");
   if (!kind) return;
   for (const field of row.querySelectorAll("[data-kinds]")) {
-    const belongs = !kind.value || field.dataset.kinds.split(" ").includes(kind.value);
-    field.parentElement.hidden = !belongs && !field.value;
+    const belongs = field.dataset.kinds.split(" ").includes(kind.value);
+    field.parentElement.hidden = !belongs && !field.value && !field.matches(".is-invalid");
   }
 }
 

@@ -1,0 +1,85 @@
+"""Where a pattern stands on its way, from its file to its class: what upload, inbox and pattern page show of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch
+
+from samples.models import Pattern, Reading
+from screening.models import ScreeningResult, ScreeningRun
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One pattern, its newest reading and the result to show for it.
+
+    known: its bytes were here before the upload that the card is part of
+    """
+
+    pattern: Pattern
+    reading: Reading | None
+    result: ScreeningResult | None
+    known: bool = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Something is still to come by itself."""
+        waiting = {ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING}
+        return self.result is not None and self.result.state in waiting
+
+    @property
+    def can_be_retried(self) -> bool:
+        return self.pattern.failure is not None or (
+            self.result is not None and self.result.state == ScreeningResult.State.FAILED
+        )
+
+    @property
+    def finished_at(self) -> datetime | None:
+        return self.result.finished_at if self.result else None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch has come."""
+
+    n_patterns: int
+    n_finished: int
+    n_by_level: dict[str, int]
+    n_without_class: int
+
+    @classmethod
+    def of(cls, cards: Sequence[Card]) -> Progress:
+        finished = [card for card in cards if not card.is_waiting]
+        levels = Counter(card.result.level for card in finished if card.result and card.result.level)
+        return cls(
+            n_patterns=len(cards),
+            n_finished=len(finished),
+            n_by_level={level: levels[level] for level in ScreeningResult.Level.values if levels[level]},
+            n_without_class=len(finished) - levels.total(),
+        )
+
+    @property
+    def is_incomplete(self) -> bool:
+        return self.n_finished < self.n_patterns
+
+
+def cards_of_run(run: ScreeningRun) -> list[Card]:
+    """The cards of a batch, in the order in which its files came; in a fixed number of queries."""
+    patterns = Pattern.objects.select_related("sample").with_current_reading()
+    received = list(run.received.prefetch_related(Prefetch("pattern", patterns)))
+    known = {row.pattern_id: row.known for row in received}
+    return cards_of([row.pattern for row in received], known)
+
+
+def cards_of(patterns: Iterable[Pattern], known: dict[int, bool] | None = None) -> list[Card]:
+    """A card for each of ``patterns``, which have their sample and newest reading fetched along."""
+    patterns = list(patterns)
+    results = ScreeningResult.objects.latest_of(patterns)
+    return [
+        Card(pattern, pattern.current_reading, results.get(pattern.pk), known=(known or {}).get(pattern.pk, False))
+        for pattern in patterns
+    ]

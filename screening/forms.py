@@ -1,0 +1,121 @@
+"""What people send on the pages of upload, inbox and pattern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from mlmodels.net.grid import A_R_MAX, A_R_MIN
+from samples.fields import PlainTextField, StyledBoundField, typed_number
+from samples.models import Pattern, Reading, Sample
+from samples.sentences import translated
+from samples.xrd.bragg import RADIATIONS
+from samples.xrd.pattern import check_wavelength
+from samples.xrd.sentences import PatternFileError
+
+
+class TypedFloatField(forms.FloatField):
+    """A physical quantity, typed as for TypedDecimalField."""
+
+    widget = forms.TextInput
+    default_error_messages = {"invalid": _("This is not a number. Write it like 1.5406, without a unit.")}
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(typed_number(value) if isinstance(value, str) else value)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "decimal", "autocomplete": "off"}
+
+
+class SampleCodeField(PlainTextField):
+    """A sample by its code, in any case; None where the field may be empty and is."""
+
+    widget = forms.TextInput(attrs={"placeholder": "ASR-001", "autocomplete": "off", "autocapitalize": "none"})
+
+    def clean(self, value: Any) -> Any:
+        code = super().clean(value)
+        if not code:
+            return None
+        sample = Sample.objects.current().filter(code__iexact=code).first()
+        if sample is None:
+            raise ValidationError(
+                _("There is no sample “%(code)s”. Log the sample first, or leave the field empty."),
+                params={"code": code},
+            )
+        return sample
+
+
+class UploadForm(forms.Form):
+    """Where uploaded files belong; the files themselves are read from the request."""
+
+    bound_field_class = StyledBoundField
+
+    sample = SampleCodeField(required=False, label=_("Sample"))
+
+
+class MoveForm(forms.Form):
+    """The right sample of a pattern, or none: back to the inbox."""
+
+    bound_field_class = StyledBoundField
+
+    sample = SampleCodeField(required=False, label=_("Right sample"))
+
+
+class InboxForm(forms.Form):
+    """One sample for several patterns of the inbox."""
+
+    bound_field_class = StyledBoundField
+
+    patterns = forms.ModelMultipleChoiceField(
+        Pattern.objects.in_inbox(), error_messages={"required": _("Mark the patterns that belong to the sample.")}
+    )
+    sample = SampleCodeField(label=_("Sample"))
+
+
+class CorrectionForm(forms.Form):
+    """What a new reading should assume in place of what the file says."""
+
+    bound_field_class = StyledBoundField
+
+    wavelength = TypedFloatField(label=_("Wavelength (Å)"))
+    blank = forms.ModelChoiceField(
+        Pattern.objects.none(), required=False, label=_("Subtract a blank"), empty_label=_("none")
+    )
+    blank_scale = TypedFloatField(label=_("Scale of the blank"), initial=1, required=False)
+    reason = forms.CharField(label=_("Reason"), max_length=400)
+
+    def __init__(self, *args: Any, pattern: Pattern, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        blanks = Pattern.objects.blanks().filter(readings__isnull=False).exclude(pk=pattern.pk).distinct()
+        self.fields["blank"].queryset = blanks  # type: ignore[attr-defined]
+
+    def clean_blank(self) -> Reading | None:
+        blank: Pattern | None = self.cleaned_data["blank"]
+        return blank.current_reading if blank else None
+
+    def clean_blank_scale(self) -> float:
+        scale: float | None = self.cleaned_data["blank_scale"]
+        return 1.0 if scale is None else scale
+
+    @property
+    def radiations(self) -> list[tuple[str, float]]:
+        """The Kα1 lines to choose from."""
+        return [(radiation.name, radiation.kalpha1) for radiation in RADIATIONS.values()]
+
+    def clean_wavelength(self) -> float:
+        try:
+            return check_wavelength(self.cleaned_data["wavelength"])
+        except PatternFileError as error:
+            raise ValidationError(translated(error.sentence)) from error
+
+
+class RefinementForm(forms.Form):
+    """Where the refinement of a_R starts."""
+
+    bound_field_class = StyledBoundField
+
+    quasilattice_constant = TypedFloatField(label="a_R (Å)", min_value=A_R_MIN, max_value=A_R_MAX)
+    lattice_type = forms.ChoiceField(label=_("Lattice type"), choices=[("P", "P"), ("F", "F")])

@@ -1,0 +1,84 @@
+// Draw the Plotly figure of every <div data-figure-url="…">, in the colours of the theme.
+"use strict";
+
+const FIGURE_CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"],
+};
+
+const PAPER = { ink: "#000", grid: "#ddd", ground: "#fff" };
+
+function screenColours() {
+  const style = getComputedStyle(document.body);
+  return {
+    ink: style.getPropertyValue("--bs-body-color"),
+    grid: style.getPropertyValue("--bs-border-color"),
+    ground: "rgba(0,0,0,0)",
+  };
+}
+
+// The same layout in other colours; every axis is told, as Plotly lets none inherit its grid.
+function coloured(layout, { ink, grid, ground }) {
+  const result = {
+    ...layout,
+    paper_bgcolor: ground,
+    plot_bgcolor: ground,
+    font: { ...layout.font, color: ink },
+    hoverlabel: { namelength: -1 },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink },
+  };
+  for (const name of Object.keys(layout)) {
+    if (/^[xy]axis\d*$/.test(name)) {
+      result[name] = { ...layout[name], gridcolor: grid, zerolinecolor: grid, linecolor: grid, spikecolor: ink };
+    }
+  }
+  return result;
+}
+
+// Plotly for Python sends arrays as base64 of their bytes.
+function decodedArray(array) {
+  if (!array || !array.bdata) return array;
+  const bytes = Uint8Array.from(atob(array.bdata), (character) => character.charCodeAt(0));
+  const kinds = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
+  return new kinds[array.dtype](bytes.buffer);
+}
+
+async function drawFigure(element) {
+  try {
+    const response = await fetch(element.dataset.figureUrl);
+    if (!response.ok) throw new Error(response.statusText);
+    const figure = await response.json();
+    await Plotly.newPlot(element, figure.data, coloured(figure.layout, screenColours()), FIGURE_CONFIG);
+  } catch {
+    element.textContent = element.dataset.figureFailed;
+    return;
+  }
+  element.dispatchEvent(new CustomEvent("figuredrawn", { bubbles: true }));
+}
+
+function figures() {
+  return document.querySelectorAll("[data-figure-url]");
+}
+
+document.addEventListener("themechange", () => {
+  for (const element of figures()) {
+    if (element.layout) Plotly.relayout(element, coloured(element.layout, screenColours()));
+  }
+});
+
+// On paper the figure is dark on white, whatever the screen shows.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-figure-save]");
+  if (!button) return;
+  const element = document.getElementById(button.dataset.figure);
+  const printed = { data: element.data, layout: coloured(element.layout, PAPER) };
+  Plotly.downloadImage(printed, {
+    format: button.dataset.figureSave,
+    filename: button.dataset.filename,
+    width: 1400,
+    height: 700,
+  });
+});
+
+figures().forEach(drawFigure);

@@ -1,0 +1,217 @@
+// The pattern page: axis and scale of the figure, and the icosahedral reflections that follow a_R.
+"use strict";
+
+const CU_KALPHA1 = 1.540593;
+const ICOSAHEDRAL = "#d55e00";
+const SUPERLATTICE = "#cc79a7";
+const PEAKS = "#009e73";
+
+const patternFigure = document.getElementById("pattern-figure");
+const controls = document.getElementById("figure-controls");
+const facts = JSON.parse(document.getElementById("pattern-facts").textContent);
+const sine = Math.sin, degree = Math.PI / 180;
+
+// Every axis is reached by way of Q (Å⁻¹); a pattern of unknown wavelength has its own 2θ only.
+const AXES = {
+  "2theta": {
+    title: "2θ (°)",
+    fromQ: (q) => angle(q, facts.wavelength),
+    toQ: (x) => (4 * Math.PI / facts.wavelength) * sine((x / 2) * degree),
+  },
+  "2theta-cu": {
+    title: "2θ (°), Cu Kα<sub>1</sub>",
+    fromQ: (q) => angle(q, CU_KALPHA1),
+    toQ: (x) => (4 * Math.PI / CU_KALPHA1) * sine((x / 2) * degree),
+  },
+  q: { title: "Q (Å<sup>−1</sup>)", fromQ: (q) => q, toQ: (x) => x },
+  d: { title: "d (Å)", fromQ: (q) => (2 * Math.PI) / q, toQ: (x) => (2 * Math.PI) / x, reversed: true },
+};
+
+function angle(q, wavelength) {
+  const sineOfHalf = (q * wavelength) / (4 * Math.PI);
+  return sineOfHalf > 1 ? null : (2 * Math.asin(sineOfHalf)) / degree;
+}
+
+let measured; // { twoTheta, q, intensity, trace }
+let zoomInQ = JSON.parse(sessionStorage.getItem("zoom-in-q"));
+let refined = null;
+
+function chosen(name) {
+  const input = controls.querySelector(`[name="${name}"]:checked`);
+  return input ? input.value : "2theta";
+}
+
+function quasilatticeConstant() {
+  return Number(document.getElementById("a-r-number").value);
+}
+
+function position(q) {
+  return AXES[chosen("axis")].fromQ(q);
+}
+
+function reflectionTraces() {
+  const type = chosen("lattice-type");
+  if (!facts.wavelength || type === "none") return [];
+  const a = quasilatticeConstant();
+  const [qFirst, qLast] = [measured.q[0], measured.q[measured.q.length - 1]];
+  const inRange = facts.reflections
+    .map((reflection) => ({ ...reflection, d: reflection.d_over_a_r * a, q: (2 * Math.PI) / (reflection.d_over_a_r * a) }))
+    .filter(({ q, superlattice }) => q >= qFirst && q <= qLast && (type === "F" || !superlattice));
+  const kinds = [{ superlattice: false, colour: ICOSAHEDRAL, name: facts.words.fundamental, height: 2.2 }];
+  if (type === "F") kinds.push({ superlattice: true, colour: SUPERLATTICE, name: facts.words.superlattice, height: 0.9 });
+  return kinds.flatMap((kind) => {
+    const shown = inRange.filter(({ superlattice }) => superlattice === kind.superlattice);
+    return [ticks(shown, kind), ...lines(shown.filter(({ strong }) => strong), kind)];
+  });
+}
+
+function ticks(shown, { colour, name, height }) {
+  return {
+    type: "scatter", mode: "markers", yaxis: "y2", name, legendgroup: name,
+    x: shown.map(({ q }) => position(q)),
+    y: shown.map(() => height),
+    marker: {
+      symbol: "line-ns-open", size: 13, color: colour,
+      line: { width: 2 }, opacity: shown.map(({ strong }) => (strong ? 1 : 0.55)),
+    },
+    text: shown.map(({ label, d, q, multiplicity }) => {
+      const twoTheta = angle(q, facts.wavelength);
+      return `<b>${label}</b><br>2θ ${twoTheta.toFixed(2)}° · d ${d.toFixed(4)} Å · Q ${q.toFixed(3)} Å⁻¹<br>${facts.words.multiplicity} ${multiplicity}`;
+    }),
+    hovertemplate: "%{text}<extra></extra>",
+  };
+}
+
+// A thin line over the whole height for each strong reflection, and its N/M on top.
+function lines(strong, { colour, name, superlattice }) {
+  const x = strong.flatMap(({ q }) => [position(q), position(q), null]);
+  return [
+    {
+      type: "scatter", mode: "lines", yaxis: "y3", legendgroup: name, showlegend: false, hoverinfo: "skip", opacity: 0.45,
+      x, y: strong.flatMap(() => [0, 0.95, null]),
+      line: { color: colour, width: 1, dash: superlattice ? "dot" : "solid" },
+    },
+    {
+      type: "scatter", mode: "text", yaxis: "y3", legendgroup: name, showlegend: false, hoverinfo: "skip",
+      x: strong.map(({ q }) => position(q)), y: strong.map(() => (superlattice ? 0.91 : 0.97)),
+      text: strong.map(({ n, m }) => `${n}/${m}`), textfont: { size: 10, color: colour },
+    },
+  ];
+}
+
+// √ of counts lifts weak lines and leaves strong ones in sight; the ticks still say counts.
+function scaled(intensity) {
+  return chosen("scale") === "sqrt" ? intensity.map((y) => Math.sign(y) * Math.sqrt(Math.abs(y))) : intensity;
+}
+
+function intensityAxis(axis) {
+  const scale = chosen("scale");
+  const next = { ...axis, type: scale === "log" ? "log" : "linear", tickvals: null, ticktext: null, tickmode: "auto" };
+  if (scale === "sqrt") {
+    const highest = measured.highest;
+    const counts = [0, 0.04, 0.16, 0.36, 0.64, 1].map((share) => Number((share * highest).toPrecision(2)));
+    Object.assign(next, { tickmode: "array", tickvals: counts.map(Math.sqrt), ticktext: counts.map((c) => c.toLocaleString()) });
+  }
+  return next;
+}
+
+function peakTraces() {
+  if (!refined) return [];
+  const height = scaled(Float64Array.from(refined.peaks, ({ intensity }) => intensity));
+  return [{
+    type: "scatter", mode: "markers", name: facts.words.peaks,
+    x: refined.peaks.map(({ two_theta }) => position(AXES["2theta"].toQ(two_theta))),
+    y: Array.from(height),
+    marker: { symbol: "triangle-down", size: 9, color: PEAKS, line: { width: 1 } },
+    hovertemplate: "%{x:.3f}<extra></extra>",
+  }];
+}
+
+function redraw({ axisChanged = false } = {}) {
+  if (!measured) return;
+  const axis = AXES[chosen("axis")];
+  const x = chosen("axis") === "2theta" ? measured.twoTheta : measured.q.map((q) => axis.fromQ(q));
+  const trace = {
+    ...measured.trace, x, y: scaled(measured.intensity), customdata: measured.intensity,
+    hovertemplate: `${axis.title} %{x:.3f}<br>${facts.words.intensity} %{customdata:,.0f}<extra></extra>`,
+  };
+  const layout = { ...patternFigure.layout };
+  layout.xaxis = { ...layout.xaxis, title: { text: axis.title } };
+  layout.yaxis = intensityAxis(layout.yaxis);
+  if (axisChanged) Object.assign(layout.xaxis, rangeOf(axis, x));
+  if (axisChanged === "scale") layout.yaxis.autorange = true;
+  Plotly.react(patternFigure, [trace, ...reflectionTraces(), ...peakTraces()], layout, FIGURE_CONFIG);
+}
+
+function rangeOf(axis, x) {
+  const ends = zoomInQ && facts.wavelength ? zoomInQ.map((q) => axis.fromQ(q)) : [x[0], x[x.length - 1]];
+  return ends.includes(null) ? { autorange: axis.reversed ? "reversed" : true } : { range: ends, autorange: false };
+}
+
+// The stretch looked at is kept in Q, so that it stays when the axis or the pattern changes.
+function keepZoom(change) {
+  if (!facts.wavelength) return;
+  if ("xaxis.range[0]" in change) {
+    zoomInQ = [change["xaxis.range[0]"], change["xaxis.range[1]"]].map(AXES[chosen("axis")].toQ);
+    sessionStorage.setItem("zoom-in-q", JSON.stringify(zoomInQ));
+  } else if (change["xaxis.autorange"]) {
+    zoomInQ = null;
+    sessionStorage.removeItem("zoom-in-q");
+    redraw({ axisChanged: true });
+  }
+}
+
+function restoreChoices() {
+  for (const name of ["axis", "scale"]) {
+    const kept = controls.querySelector(`[name="${name}"][value="${localStorage.getItem(name)}"]`);
+    if (kept && !kept.disabled) kept.checked = true;
+  }
+}
+
+patternFigure.addEventListener("figuredrawn", () => {
+  const [trace] = patternFigure.data;
+  const twoTheta = decodedArray(trace.x), intensity = Float64Array.from(decodedArray(trace.y));
+  const q = facts.wavelength ? twoTheta.map(AXES["2theta"].toQ) : twoTheta;
+  measured = { twoTheta, intensity, q, trace, highest: intensity.reduce((a, b) => Math.max(a, b)) };
+  const inside = zoomInQ && zoomInQ[0] < q[q.length - 1] && zoomInQ[1] > q[0];
+  if (!inside) zoomInQ = null;
+  patternFigure.on("plotly_relayout", keepZoom);
+  redraw({ axisChanged: true });
+});
+
+let redrawAsked = false;
+controls.addEventListener("input", (event) => {
+  const { name, value, id } = event.target;
+  if (name === "axis" || name === "scale") localStorage.setItem(name, value);
+  if (id === "a-r-slider") document.getElementById("a-r-number").value = value;
+  if (id === "a-r-number") document.getElementById("a-r-slider").value = value;
+  if (redrawAsked) return;
+  redrawAsked = true;
+  requestAnimationFrame(() => {
+    redrawAsked = false;
+    redraw({ axisChanged: name === "scale" ? "scale" : name === "axis" });
+  });
+});
+controls.addEventListener("submit", (event) => event.preventDefault());
+
+function setQuasilatticeConstant(value) {
+  document.getElementById("a-r-number").value = value.toFixed(3);
+  document.getElementById("a-r-slider").value = value;
+  redraw();
+}
+
+const evidenceFigure = document.getElementById("evidence-figure");
+evidenceFigure?.addEventListener("figuredrawn", () => {
+  evidenceFigure.on("plotly_click", ({ points }) => setQuasilatticeConstant(points[0].x));
+});
+
+// Peaks picked and refined on the server come back inside the swapped part.
+document.addEventListener("htmx:afterSwap", () => {
+  const answer = document.getElementById("refined");
+  if (!answer) return;
+  refined = JSON.parse(answer.textContent);
+  if (refined.quasilattice_constant) setQuasilatticeConstant(refined.quasilattice_constant);
+  else redraw();
+});
+
+restoreChoices();

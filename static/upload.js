@@ -1,0 +1,133 @@
+// The upload page: files are sent in small groups, so that many show progress and one bad group stops nothing.
+"use strict";
+
+const MOST_FILES = 8;
+const MOST_BYTES = 8_000_000;
+
+const uploadForm = document.getElementById("upload-form");
+const fileInput = document.getElementById("files");
+const dropZone = document.getElementById("drop-zone");
+const uploadStatus = document.getElementById("upload-status");
+
+let waiting = [];
+let lost = [];
+let nSent = 0;
+let nTotal = 0;
+let sending = false;
+
+function takeFiles(files) {
+  waiting.push(...files);
+  nTotal += files.length;
+  if (!sending) sendAll();
+}
+
+function nextGroup() {
+  const group = [waiting.shift()];
+  let bytes = group[0].size;
+  while (waiting.length && group.length < MOST_FILES && bytes + waiting[0].size < MOST_BYTES) {
+    bytes += waiting[0].size;
+    group.push(waiting.shift());
+  }
+  return group;
+}
+
+async function sendAll() {
+  sending = true;
+  while (waiting.length) {
+    const group = nextGroup();
+    say(uploadForm.dataset.sending.replace("{n}", nSent + group.length).replace("{total}", nTotal));
+    try {
+      await sendGroup(group);
+      nSent += group.length;
+    } catch {
+      lost.push(...group);
+    }
+  }
+  sending = false;
+  fileInput.value = "";
+  if (lost.length) sayLost();
+  else say(nSent ? uploadForm.dataset.sent : "");
+}
+
+async function sendGroup(group) {
+  const body = new FormData(uploadForm);
+  body.delete("files");
+  for (const file of group) body.append("files", file, file.name);
+  const run = document.getElementById("run-progress").dataset.run;
+  if (run) body.append("run", run);
+  const response = await fetch(uploadForm.action, { method: "POST", body, headers: { "HX-Request": "true" } });
+  const text = await response.text();
+  if (response.status === 422) return showForm(text);
+  if (!response.ok) throw new Error(response.statusText);
+  htmx.swap("#run-progress", text, { swapStyle: "outerHTML" });
+  const progress = document.getElementById("run-progress");
+  if (progress.dataset.address !== window.location.pathname + window.location.search) {
+    history.replaceState(null, "", progress.dataset.address);
+  }
+}
+
+// The form was refused, for a sample that does not exist: show it with its sentence; the files were not sent.
+function showForm(text) {
+  const answered = new DOMParser().parseFromString(text, "text/html").getElementById("upload-form");
+  const field = answered.querySelector("[name=sample]").parentElement;
+  uploadForm.querySelector("[name=sample]").parentElement.replaceWith(field);
+  field.querySelector("input").focus();
+  nTotal = nSent;
+  waiting = [];
+}
+
+function say(words) {
+  uploadStatus.textContent = words;
+}
+
+function sayLost() {
+  say(`${uploadForm.dataset.lost} ${lost.map(({ name }) => name).join(", ")} `);
+  const again = document.createElement("button");
+  again.type = "button";
+  again.className = "btn btn-sm btn-outline-primary";
+  again.textContent = uploadForm.dataset.again;
+  again.addEventListener("click", () => {
+    const files = lost;
+    lost = [];
+    nTotal -= files.length;
+    takeFiles(files);
+  });
+  uploadStatus.append(again);
+}
+
+// A dropped folder is read through; hidden files such as .DS_Store are no measurements.
+async function filesOf(entry) {
+  if (entry.isFile) return new Promise((resolve, reject) => entry.file((file) => resolve([file]), reject));
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return found;
+    for (const inner of entries) {
+      if (!inner.name.startsWith(".")) found.push(...(await filesOf(inner)));
+    }
+  }
+}
+
+for (const kind of ["dragenter", "dragover"]) {
+  dropZone.addEventListener(kind, (event) => {
+    event.preventDefault();
+    dropZone.classList.add("drop-over");
+  });
+}
+for (const kind of ["dragleave", "drop"]) {
+  dropZone.addEventListener(kind, () => dropZone.classList.remove("drop-over"));
+}
+dropZone.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  takeFiles((await Promise.all(entries.map(filesOf))).flat());
+});
+// A file dropped beside the zone must not replace the page.
+for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
+
+fileInput.addEventListener("change", () => takeFiles([...fileInput.files]));
+uploadForm.addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("beforeunload", (event) => {
+  if (sending) event.preventDefault();
+});
