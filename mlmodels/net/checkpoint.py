@@ -25,6 +25,9 @@ FORMAT_VERSION = 1
 DEFAULT_CHECKPOINT = "icosa-1"
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
+_DESCRIPTION = ("name", "network", "calibration", "training", "command", "git_revision", "made_at", "metrics")
+"""Fields of the JSON that are fields of Checkpoint."""
+
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used; ``.sentence`` says why and what to do."""
@@ -118,6 +121,12 @@ def load_bytes(weights: bytes, config: Mapping[str, Any]) -> Checkpoint:
             theirs=str(version),
             ours=FORMAT_VERSION,
         )
+    needed = ("input_contract", "weights_sha256", *_DESCRIPTION)
+    if missing := [name for name in needed if name not in config]:
+        raise CheckpointError(
+            "The JSON of the checkpoint lacks %(fields)s. Copy both files of the checkpoint again.",
+            fields=", ".join(missing),
+        )
     if config["input_contract"] != INPUT_CONTRACT:
         raise CheckpointError(
             "The checkpoint was trained on input of the form %(theirs)s; this release makes %(ours)s. Train again with this release.",
@@ -137,8 +146,7 @@ def load_bytes(weights: bytes, config: Mapping[str, Any]) -> Checkpoint:
             "The weights of %(name)s are not a safetensors file. Copy both files of the checkpoint again.",
             name=str(config["name"]),
         ) from None
-    known = ("name", "network", "calibration", "training", "command", "git_revision", "made_at", "metrics")
-    return Checkpoint(arrays=arrays, **{name: config[name] for name in known})
+    return Checkpoint(arrays=arrays, **{name: config[name] for name in _DESCRIPTION})
 
 
 def shipped_checkpoints() -> dict[str, Path]:
