@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from samples.xrd.pattern import PowderPattern, check_wavelength
+from samples.xrd.pattern import FloatArray, PowderPattern, check_wavelength
 from samples.xrd.sentences import PatternFileError, sentence
 
 TWO_THETA = np.arange(20.0, 30.0, 0.5)
@@ -41,7 +41,7 @@ def test_negative_intensities_are_kept() -> None:
         (np.round(TWO_THETA), INTENSITY, "do not ascend"),
     ],
 )
-def test_broken_arrays_are_refused(two_theta: np.ndarray, intensity: np.ndarray, words: str) -> None:
+def test_broken_arrays_are_refused(two_theta: FloatArray, intensity: FloatArray, words: str) -> None:
     with pytest.raises(PatternFileError, match=words):
         PowderPattern(two_theta, intensity)
 

@@ -37,7 +37,7 @@ def measured(
         if doublet:
             q = 4 * np.pi / CU.kalpha1 * np.sin(np.radians(position / 2))
             expected += height / 2 * line_at(float(two_theta_from_q(q, CU.kalpha2)), fwhm)
-    return PowderPattern(TWO_THETA, rng.poisson(expected), CU.kalpha1)
+    return PowderPattern(TWO_THETA, rng.poisson(expected).astype(np.float64), CU.kalpha1)
 
 
 LINES = {25.123: 900.0, 31.4: 120.0, 38.777: 3000.0, 52.05: 400.0, 64.319: 1500.0, 76.5: 2200.0}

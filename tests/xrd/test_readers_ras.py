@@ -31,6 +31,7 @@ def test_several_blocks_are_several_patterns() -> None:
     patterns = read((ras_block() + ras_block(axis="Omega") + ras_block("TwoTheta")).encode("cp932"))
     assert [p.metadata["scan_axis"] for p in patterns] == ["TwoThetaTheta", "TwoTheta"]
     assert [p.metadata["scan_number"] for p in patterns] == [1, 2]
+    assert "left out (1: Omega)" in str(patterns[0].warnings[0])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from samples.xrd.readers.reader import (
     SECONDS,
     choose_wavelength,
     parse_numbers,
+    tell_of_left_out,
     too_many_points,
     warn_of_negatives,
     without_empty,
@@ -66,7 +67,7 @@ class RasReader:
             raise PatternFileError(
                 "The .ras file holds a scan of %(axis)s, not of 2θ. Export a 2θ/θ scan of the powder.", axis=axes[0]
             )
-        return patterns
+        return tell_of_left_out(patterns, [axis for axis in axes if axis and axis not in POWDER_AXES])
 
 
 RAS = RasReader()

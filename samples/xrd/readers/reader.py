@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -98,6 +99,18 @@ def warn_of_negatives(intensity: FloatArray) -> tuple[Sentence, ...]:
     if not n_negative:
         return ()
     return (sentence("Negative intensities (%(n)s): a background was probably removed elsewhere.", n=n_negative),)
+
+
+def tell_of_left_out(patterns: list[PowderPattern], left_out: list[str]) -> list[PowderPattern]:
+    """``patterns`` with a warning that scans over other axes, ``left_out``, stood beside them in the file."""
+    if not left_out:
+        return patterns
+    said = sentence(
+        "Scans in the file that are not over 2θ were left out (%(n)s: %(axes)s).",
+        n=len(left_out),
+        axes=", ".join(sorted(set(left_out))),
+    )
+    return [replace(pattern, warnings=(*pattern.warnings, said)) for pattern in patterns]
 
 
 def without_empty(metadata: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:

@@ -19,6 +19,7 @@ from samples.xrd.readers.reader import (
     MAX_SCANS,
     choose_wavelength,
     parse_numbers,
+    tell_of_left_out,
     too_many_points,
     warn_of_negatives,
     without_empty,
@@ -62,7 +63,7 @@ class XrdmlReader:
                     if n_points > MAX_POINTS:
                         raise too_many_points()
         if patterns:
-            return patterns
+            return tell_of_left_out(patterns, passed_over)
         if not passed_over:
             raise PatternFileError("The .xrdml file holds no scan. Export the measurement again, or copy it again.")
         if "Area measurement" in passed_over:
