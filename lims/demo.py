@@ -1,0 +1,154 @@
+"""What the demo lab holds: a person for each role, six alloy systems, the case of Uryu et al. (2023), simulated patterns.
+
+The measured patterns of the case are not public.  Its four calls are kept as calls of a model version of which nothing but
+the calls is known; the patterns beside them are simulated, say so on every page, and are screened by the shipped network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+from lims.roles import ROLES
+from mlmodels.models import ModelVersion
+from mlmodels.net.classify import THRESHOLDS_VERSION
+from samples.models import Sample
+from samples.xrd.icosahedral import LatticeType
+from samples.xrd.pattern import PowderPattern
+from screening.models import ScreeningResult, ScreeningRun
+
+SOURCE = "Uryu et al., Advanced Science (2023), DOI 10.1002/advs.202304546"
+REPORTED_VERSION = "Uryu et al. 2023, as reported"
+
+WHAT_TO_CLICK = """
+The lab is running on {url}
+
+  1. Sign in as "member" (the sign-in page shows each person's password).
+  2. Home shows what waits, and the classes of each alloy system.
+  3. Samples → ASR-I: the pattern, its class, and the icosahedral reflections drawn over it.
+  4. Upload: drop a file of your own diffractometer (.ras, .xrdml, or two columns of text).
+
+Ctrl-C stops everything.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What a pattern is simulated with: phase class, a_R (Å), lattice type, share of the scattering."""
+
+    phase_class: str
+    quasilattice_constant: float = 4.5
+    lattice_type: LatticeType = "P"
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSample:
+    code: str
+    composition: str
+    phase: Phase
+    notes: str
+    reported_class: str = ""
+
+
+SIMULATED = "Made up for the demo; its pattern is simulated and is no part of the reported case."
+CASE = f"From {SOURCE}. The nominal composition is not reported: the composition of a phase found by EDX stands in its place. "
+
+SAMPLES = (
+    DemoSample(
+        "ASR-I", "Al43Si32Ru25", Phase("icosahedral", 4.353, "F", 0.6),
+        CASE + "ASR(I): phases Al43Si32Ru25 (icosahedral), Al26Si34Ru20 (as printed; sums to 80), Al38Si42Ru20. TEM: F-type, quasilattice "
+        "constant 0.8706 nm (a_F), so a_R = 4.353 Å. In this system 237 patterns were screened: A 4, B 16, C 53, D 164.", "A",
+    ),
+    DemoSample("ASR-II", "Al73Si1Ru26", Phase("none"), CASE + "ASR(II): single phase Al73Si1Ru26, no quasicrystal.", "B"),
+    DemoSample(
+        "ASR-III", "Al69Si5Ru26", Phase("none"), CASE + "ASR(III): phases Al69Si5Ru26 and Al61Si3Ru36, no quasicrystal.", "B"
+    ),
+    DemoSample(
+        "ASR-IV", "Al44Si31Ru25", Phase("icosahedral", 4.353, "F", 0.25),
+        CASE + "ASR(IV): phases Al44Si31Ru25 (icosahedral), Al55Si17Ru28, Al53Si23Ru24. TEM as for ASR(I).", "C",
+    ),
+    DemoSample("AFI-001", "Al70Fe20Ir10", Phase("none"), SIMULATED),
+    DemoSample("AFI-002", "Al65Fe20Ir15", Phase("approximant_1_1", 4.46, "P", 0.7), SIMULATED),
+    DemoSample("AFI-003", "Al75Fe10Ir15", Phase("none"), SIMULATED),
+    DemoSample("AMI-001", "Al70Mn20Ir10", Phase("none"), SIMULATED),
+    DemoSample("AMI-002", "Al73Mn17Ir10", Phase("icosahedral", 4.60, "P", 0.12), SIMULATED),
+    DemoSample("AMI-003", "Al65Mn15Ir20", Phase("none"), SIMULATED),
+    DemoSample("ACP-001", "Al60Cu20Pt20", Phase("none"), SIMULATED),
+    DemoSample("ACP-002", "Al57Cu31Pt12", Phase("none"), SIMULATED),
+    DemoSample("APC-001", "Al70Pt15Co15", Phase("none"), SIMULATED),
+    DemoSample("APC-002", "Al72Pt10Co18", Phase("approximant_2_1", 4.55, "P", 0.6), SIMULATED),
+    DemoSample("ACI-001", "Al65Cu20Ir15", Phase("icosahedral", 4.48, "F", 0.9), SIMULATED),
+    DemoSample("ACI-002", "Al60Cu30Ir10", Phase("none"), SIMULATED),
+    DemoSample("ACI-003", "Al63Cu25Ir12", Phase("icosahedral", 4.47, "F", 0.04), SIMULATED),
+)  # fmt: skip
+
+
+def password_of(role: str) -> str:
+    """Passwords that everyone may know: only the demo makes these people."""
+    return f"icosa-demo-{role}"
+
+
+def fill(say: Callable[[str], None]) -> None:
+    """Make the demo lab where it is not there yet; starting again changes nothing."""
+    people = _people()
+    if Sample.objects.filter(code=SAMPLES[0].code).exists():
+        return
+    say("Simulating the demo's patterns …")
+    patterns = {wanted.code: _simulated(wanted, seed) for seed, wanted in enumerate(SAMPLES, start=1)}
+    with transaction.atomic():
+        _log_samples(people["member"], patterns)
+
+
+def _people() -> dict[str, User]:
+    people = {}
+    for role in ROLES:
+        person, made = User.objects.get_or_create(username=role, defaults={"is_staff": role == "admin"})
+        if made:
+            person.set_password(password_of(role))
+            person.save()
+            person.groups.add(Group.objects.get(name=role))
+        people[role] = person
+    return people
+
+
+def _log_samples(member: User, patterns: dict[str, bytes]) -> None:
+    reported = ModelVersion.objects.record(
+        REPORTED_VERSION, thresholds_version=THRESHOLDS_VERSION, notes=f"The calls that {SOURCE} reports."
+    )
+    upload = ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=member)
+    record = ScreeningRun.objects.start(ScreeningRun.Why.RECORD, by=member)
+    for wanted in SAMPLES:
+        sample = Sample(
+            code=wanted.code,
+            composition_text=wanted.composition,
+            composition_sum=Sample.CompositionSum.EXACT,
+            notes=wanted.notes,
+            simulated=True,
+        )
+        sample.log(by=member)
+        receipt = upload.receive(
+            patterns[wanted.code], name=f"{wanted.code}_simulated.xy", sample=sample, simulated=True
+        )
+        reading = receipt.patterns[0].current_reading
+        if wanted.reported_class and reading:
+            ScreeningResult.objects.record_call(record, reading, reported, wanted.reported_class)
+
+
+def _simulated(wanted: DemoSample, seed: int) -> bytes:
+    from mlmodels.net.simulation.single import simulate_pattern  # torch, which the web process must not load
+
+    phase = wanted.phase
+    pattern = simulate_pattern(
+        phase.phase_class, phase.quasilattice_constant, phase.lattice_type, phase.share, n_hosts=2, seed=seed
+    )
+    return _as_text(pattern, f"{wanted.code}: simulated pattern, not a measurement")
+
+
+def _as_text(pattern: PowderPattern, title: str) -> bytes:
+    lines = [f"# {title}", f"# wavelength {pattern.wavelength} A", "# 2theta (degree)  intensity (counts)"]
+    points = zip(pattern.two_theta, pattern.intensity, strict=True)
+    return "\n".join([*lines, *(f"{angle:.4f} {counts:.0f}" for angle, counts in points), ""]).encode()
