@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as every_app
 from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,8 @@ class LimsConfig(AppConfig):
     verbose_name = _("Lab")
 
     def ready(self) -> None:
-        post_migrate.connect(make_groups_of_roles, sender=self)
+        # Django does not announce the end of migrate to an app without models, such as this one.
+        post_migrate.connect(make_groups_of_roles, sender=every_app.get_app_config("screening"))
 
 
 def make_groups_of_roles(*, apps: Apps, **_signal: Any) -> None:
