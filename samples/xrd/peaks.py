@@ -24,6 +24,8 @@ from samples.xrd.pattern import FloatArray, PowderPattern
 MIN_SIGNIFICANCE = 8.0
 """Prominence of a peak over the noise of the smoothed pattern. In counting noise alone a prominence is the difference of
 two extremes: 1 in 50 patterns of 3,000 points shows one of 8, every second shows one of 7."""
+MAX_PEAKS = 80
+"""The most significant ones are fitted, so that a page answers soon; a lattice is refined on far fewer."""
 SMOOTHING = 0.03
 """Standard deviation (degree) of the Gaussian under which peaks are looked for: narrower than laboratory peaks."""
 LORENTZ_FRACTION = 0.6
@@ -67,7 +69,7 @@ class Peaks:
 
 
 def pick_peaks(pattern: PowderPattern, min_significance: float = MIN_SIGNIFICANCE) -> Peaks:
-    """The peaks of ``pattern`` that rise above its noise by ``min_significance``; none in a flat pattern."""
+    """The peaks of ``pattern`` that rise above its noise by ``min_significance``, at most MAX_PEAKS; none in a flat pattern."""
     net = pattern.intensity - estimate_background(pattern)
     noise = estimate_noise(pattern)
     width_points = max(SMOOTHING / pattern.step, 0.5)
@@ -80,6 +82,7 @@ def pick_peaks(pattern: PowderPattern, min_significance: float = MIN_SIGNIFICANC
     significance = properties["prominences"] / smoothed_noise[tops]
     doublet = _judge_doublet(pattern, noise, tops, smoothed[tops], widths)
     is_own = ~_are_kalpha2(pattern.two_theta[tops], smoothed[tops], widths, doublet)
+    is_own[np.argsort(-significance * is_own)[MAX_PEAKS:]] = False
     fits = [
         _fit_peak(pattern, noise, float(pattern.two_theta[top]), float(width), doublet)
         for top, width in zip(tops[is_own], widths[is_own], strict=True)
@@ -183,10 +186,10 @@ def _fit_peak(pattern: PowderPattern, noise: FloatArray, top: float, width: floa
 
     def profile(parameters: FloatArray) -> FloatArray:
         position, log_fwhm, height, level, slope = parameters
-        line = _pseudo_voigt(two_theta - position, np.exp(log_fwhm))
+        distance, fwhm = two_theta - position, np.exp(log_fwhm)
+        line = _pseudo_voigt(distance, fwhm)
         if doublet.intensity_ratio:
-            second = doublet.second_line(np.array(position))
-            line = line + doublet.intensity_ratio * _pseudo_voigt(two_theta - second, np.exp(log_fwhm))
+            line += doublet.intensity_ratio * _pseudo_voigt(distance - split, fwhm)
         return np.asarray(height * line + level + slope * (two_theta - top))
 
     def residuals(parameters: FloatArray) -> FloatArray:
