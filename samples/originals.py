@@ -45,7 +45,7 @@ def keep(content: bytes | File[bytes]) -> Original:
         with side_name.open("xb") as file:
             for chunk in _chunks(content):
                 size += len(chunk)
-                _check_size(size)
+                check_size(size)
                 digest.update(chunk)
                 file.write(chunk)
             file.flush()
@@ -73,14 +73,15 @@ def safe_name(name: str) -> str:
 
 def _chunks(content: bytes | File[bytes]) -> Iterator[bytes]:
     if isinstance(content, bytes):
-        _check_size(len(content))
+        check_size(len(content))
         yield content
         return
-    _check_size(content.size)
+    check_size(content.size)
     yield from content.chunks(CHUNK)
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise PatternFileError where ``size`` (bytes) is more than any powder pattern has."""
     if size > settings.MAX_PATTERN_FILE_SIZE:
         raise PatternFileError(
             "The file is larger than %(limit)s MB. A powder pattern is far smaller: export a single scan, or text.",

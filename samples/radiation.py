@@ -10,6 +10,9 @@ from samples.xrd.bragg import radiation_of
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import Sentence, sentence
 
+SAME_WAVELENGTH = 5e-4
+"""Å within which two wavelengths are the same line, written with fewer digits."""
+
 
 def with_lab_wavelength(scan: PowderPattern) -> PowderPattern:
     """``scan`` at the lab's default wavelength, with a warning that it was assumed; unchanged where the file names one."""
@@ -17,6 +20,17 @@ def with_lab_wavelength(scan: PowderPattern) -> PowderPattern:
         return scan
     wavelength = settings.DEFAULT_WAVELENGTH
     return replace(scan, wavelength=wavelength, warnings=(*scan.warnings, _assumption(wavelength)))
+
+
+def measured_with(wavelength: float, scan: PowderPattern) -> PowderPattern:
+    """``scan`` at this wavelength (Å), with a warning where its file names another one."""
+    named = scan.wavelength
+    if named is None or abs(named - wavelength) < SAME_WAVELENGTH:
+        return replace(scan, wavelength=wavelength)
+    warning = sentence(
+        "The file names %(named)s Å; %(used)s Å was used, as asked.", named=f"{named:g}", used=f"{wavelength:g}"
+    )
+    return replace(scan, wavelength=wavelength, warnings=(*scan.warnings, warning))
 
 
 def without_assumption(scan: PowderPattern) -> PowderPattern:

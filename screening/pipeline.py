@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlmodels.net import classify, preprocess
 from mlmodels.net.preprocess import NetworkInput
 from mlmodels.registry import ScreeningNetwork
-from samples.radiation import with_lab_wavelength
+from samples.radiation import measured_with, with_lab_wavelength
 from samples.xrd import readers
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import Sentence
@@ -29,9 +29,13 @@ class Call:
     prediction: Prediction
 
 
-def read(content: bytes, name: str) -> list[PowderPattern]:
-    """The scans in a file, each with a wavelength.  Raises PatternFileError with a sentence that says what to do."""
-    return [with_lab_wavelength(scan) for scan in readers.read(content, name)]
+def read(content: bytes, name: str, wavelength: float | None = None) -> list[PowderPattern]:
+    """The scans in a file, at ``wavelength`` (Å) or else the one that the file names or the lab's default.
+
+    Raises PatternFileError with a sentence that says what to do.
+    """
+    scans = readers.read(content, name)
+    return [with_lab_wavelength(scan) if wavelength is None else measured_with(wavelength, scan) for scan in scans]
 
 
 def check(pattern: PowderPattern) -> Sentence | None:

@@ -18,6 +18,7 @@ from samples.models.samples import Sample
 from samples.models.unchanging import Unchanging
 from samples.originals import Original, keep, safe_name
 from samples.radiation import with_lab_wavelength, without_assumption
+from samples.xrd.blank import subtract_blank
 from samples.xrd.pattern import check_wavelength
 from samples.xrd.readers import read
 from samples.xrd.sentences import PatternFileError, Sentence, sentence
@@ -199,8 +200,6 @@ class Pattern(models.Model):
         as_read = self.readings.filter(reason="")[0].as_pattern()
         corrected = replace(without_assumption(as_read), wavelength=check_wavelength(wavelength))
         if blank is not None:
-            from samples.xrd.blank import subtract_blank
-
             corrected = subtract_blank(corrected, blank.as_pattern(), blank_scale)
         return Reading.objects.make(
             self, corrected, by=by, blank=blank, blank_scale=blank_scale if blank else None, reason=reason
