@@ -26,6 +26,7 @@ from mlmodels.net.injection import A_R_RANGE, LINE_LISTS, RATIOS, LineList, inje
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
 from mlmodels.net.preprocess import NetworkInput, rebin, why_not_screenable
 from mlmodels.net.simulate import KINDS, SimulatedBatch, SimulationConfig, published_recipe, simulate
+from mlmodels.net.simulation.config import ICOSAHEDRAL, NONE
 from samples.xrd.bragg import CU_KALPHA1
 from samples.xrd.pattern import PowderPattern
 
@@ -35,7 +36,7 @@ BLOCK = 500
 """Patterns simulated at once."""
 AMORPHOUS_PREFIX = "mg_"
 """Sources of the negatives pack whose films are mostly amorphous halos; no hosts for injection."""
-SHARE_EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.01)
+SHARE_EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +91,8 @@ def evaluate(
 
 def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Report:
     """Recall and precision on ``n`` + ``n`` patterns of the published recipe, a_R uniform over all bins at once."""
-    positives = _predict_simulated(loaded, published_recipe(n, generator, icosahedral=1.0))
-    negatives = _predict_simulated(loaded, published_recipe(n, generator, icosahedral=0.0))
+    positives = predict(loaded, _inputs(published_recipe(n, generator, icosahedral=1.0)))
+    negatives = predict(loaded, _inputs(published_recipe(n, generator, icosahedral=0.0)))
     found = int((_p(positives) > 0.5).sum())
     false = int((_p(negatives) > 0.5).sum())
     return {
@@ -103,67 +104,55 @@ def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Repo
 
 
 def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generator: torch.Generator) -> Report:
-    """``n`` patterns of the mix of the calibration: recall by share, calls by kind, a_R, lattice type, approximants."""
+    """``n`` patterns of the mix of the calibration: recall by share, classes by kind, a_R, lattice type, approximants."""
     simulation = replace(simulation, class_shares=CALIBRATION_SHARES)
-    predictions: list[Prediction] = []
     batches: list[SimulatedBatch] = []
+    predictions: list[Prediction] = []
     for start in range(0, n, BLOCK):
         batches.append(simulate(min(BLOCK, n - start), simulation, generator, torch.device("cpu")))
-        predictions.extend(_predict_simulated(loaded, batches[-1]))
-
-    def column(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(batch, name).numpy() for batch in batches])
-
+        predictions.extend(predict(loaded, _inputs(batches[-1])))
+    truth, kind, share, constant, lattice_type = (
+        np.concatenate([getattr(batch, name).numpy() for batch in batches])
+        for name in ("phase_class", "kind", "share", "quasilattice_constant", "lattice_type")
+    )
     classes = loaded.network.config.phase_classes
-    truth, kind, share = column("phase_class"), column("kind"), column("share")
     p = np.array([[one.probabilities[name] for name in classes] for one in predictions])
-    icosahedral, detected = truth == 0, p[:, 0] > 0.5
+    right = p.argmax(axis=1) == truth
+    icosahedral, approximant = truth == ICOSAHEDRAL, (truth != ICOSAHEDRAL) & (truth != NONE)
+    detected, at_c = p[:, ICOSAHEDRAL] > 0.5, np.array([level(one.probability) != "D" for one in predictions])
+
     both = icosahedral & detected
-    constants = np.array([one.quasilattice_constant for one in predictions])
-    sigmas = np.array([one.quasilattice_constant_sigma for one in predictions])
-    error = (constants - column("quasilattice_constant"))[both]
-    relative = np.abs(error) / constants[both]
+    found = np.array([one.quasilattice_constant for one in predictions])
+    sigma = np.array([one.quasilattice_constant_sigma for one in predictions])
+    error = (found - constant)[both]
     f_type = np.array([one.lattice_type == "F" for one in predictions])
-    typed = both & (column("lattice_type") >= 0)
-    at_c = np.array([level(float(one)) != "D" for one in p[:, 0]])
-    by_kind = {
-        name: {
-            "n": int((kind == i).sum()),
-            "called": _share_of(detected[kind == i]),
-            "C_or_better": _share_of(at_c[kind == i]),
-        }
-        for i, name in enumerate(KINDS)
-        if (kind == i).any()
-    }
-    by_share = {}
-    for low, high in pairwise(SHARE_EDGES):
-        rows = icosahedral & (share >= low) & (share < high)
-        if rows.any():
-            by_share[f"{low:g}–{min(high, 1):g}"] = {
-                "recall": _share_of(detected[rows]),
-                "C_or_better": _share_of(at_c[rows]),
-            }
+    bands = {f"{low:g}–{high:g}": icosahedral & (share > low) & (share <= high) for low, high in pairwise(SHARE_EDGES)}
     return {
         "n": n,
         "prior": {name: float((truth == i).mean()) for i, name in enumerate(classes)},
         "recall": _share_of(detected[icosahedral]),
         "precision": _share_of(icosahedral[detected]),
-        "by_kind": by_kind,
-        "by_share": by_share,
-        "expected_calibration_error": expected_calibration_error(p[:, 0], icosahedral),
-        "approximants_called_icosahedral": _share_of(detected[(truth == 1) | (truth == 2)]),
-        "approximants_C_or_better": _share_of(at_c[(truth == 1) | (truth == 2)]),
+        "by_share": {
+            name: {"recall": _share_of(detected[rows]), "C_or_better": _share_of(at_c[rows])}
+            for name, rows in bands.items()
+        },
+        "by_kind": {
+            name: {"n": int((kind == i).sum()), "right": _share_of(right[kind == i])} for i, name in enumerate(KINDS)
+        },
+        "expected_calibration_error": expected_calibration_error(p[:, ICOSAHEDRAL], icosahedral),
+        "approximants_called_icosahedral": _share_of(detected[approximant]),
+        "approximants_C_or_better": _share_of(at_c[approximant]),
         "approximants_dominating_named": {
-            name: _share_of(p[(truth == i) & (share > 0.5)].argmax(axis=1) == i)
+            name: _share_of(right[(truth == i) & (share > 0.5)])
             for i, name in enumerate(classes)
-            if "approximant" in name and ((truth == i) & (share > 0.5)).any()
+            if name.startswith("approximant")
         },
         "quasilattice_constant": {
-            "median_relative_error": float(np.median(relative)),
-            "within_0.5_percent": _share_of(relative < 0.005),
-            "within_2_sigma": _share_of(np.abs(error) < 2 * sigmas[both]),
+            "median_relative_error": float(np.median(np.abs(error) / found[both])) if both.any() else None,
+            "within_0.5_percent": _share_of(np.abs(error) < 0.005 * found[both]),
+            "within_2_sigma": _share_of(np.abs(error) < 2 * sigma[both]),
         },
-        "lattice_type_right": _share_of(f_type[typed] == (column("lattice_type")[typed] == 1)),
+        "lattice_type_right": _share_of((f_type == (lattice_type == 1))[both]),
     }
 
 
@@ -243,10 +232,6 @@ def speed(loaded: LoadedNetwork, n: int = 512) -> Report:
         "patterns_per_second": in_batches,
         "milliseconds_alone": (time.perf_counter() - started) / 32 * 1000,
     }
-
-
-def _predict_simulated(loaded: LoadedNetwork, batch: SimulatedBatch) -> list[Prediction]:
-    return predict(loaded, _inputs(batch))
 
 
 def _inputs(batch: SimulatedBatch) -> list[NetworkInput]:
