@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mlmodels.net.simulation.conditions import draw_instrument, expected_counts, significance, treated
+from mlmodels.net.simulation.conditions import draw_instrument, expected_counts, is_seen, treated
 from mlmodels.net.simulation.config import ICOSAHEDRAL, KINDS, NONE, PUBLISHED, SimulationConfig
 from mlmodels.net.simulation.draw import Draw
 from mlmodels.net.simulation.instrument import axis_of, line_profiles, rebin
 from mlmodels.net.simulation.phases import draw_contents, other_lines, wanted_lines
 from mlmodels.net.simulation.published import published_patterns, rebinned
+from mlmodels.net.simulation.single import simulate_pattern
 
-__all__ = ["KINDS", "SimulatedBatch", "SimulationConfig", "published_recipe", "simulate"]
+__all__ = ["KINDS", "SimulatedBatch", "SimulationConfig", "published_recipe", "simulate", "simulate_pattern"]
 
 PRIMITIVE, FACE_CENTRED, NOT_ICOSAHEDRAL = 0, 1, -1
 """Values of ``lattice_type``."""
@@ -94,7 +95,7 @@ def _mixtures(n: int, config: SimulationConfig, draw: Draw) -> SimulatedBatch:
     expected = expected_counts(draw, profiles, contents.kind, instrument, axis, config)
 
     # What the counts cannot show, or what lies outside the range, is taken out, and the pattern is not called by it.
-    seen = (contents.phase_class != NONE) & (significance(expected, instrument, axis) >= config.significance)
+    seen = (contents.phase_class != NONE) & is_seen(expected, instrument, axis, config)
     counts = draw.poisson(expected.wanted * seen[:, None] + expected.others + expected.background)
     counts = treated(draw, counts, expected.background, axis)
     start = axis.start + axis.first * axis.fine_step

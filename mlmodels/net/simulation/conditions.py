@@ -38,6 +38,10 @@ STEPS = {
 
 ZERO_SHIFT = 0.1
 TWO_THETA_MAX = 150.0
+N_SEEN = 3
+"""Lines that the counts must show for a pattern to be called by its quasicrystal or approximant."""
+SATELLITE = 0.4
+"""Distance of the Kα2 line (degree), at most."""
 
 
 def draw_instrument(draw: Draw, n: int) -> Instrument:
@@ -134,11 +138,20 @@ def expected_counts(
     return ExpectedCounts(*(read_points(part * scale, axis) for part in (wanted, others, background)))
 
 
-def significance(expected: ExpectedCounts, instrument: Instrument, axis: Axis) -> Tensor:
-    """Standard deviations by which the highest line of the wanted phase stands above the counts under it, shape (n,)."""
+def is_seen(expected: ExpectedCounts, instrument: Instrument, axis: Axis, config: SimulationConfig) -> Tensor:
+    """Whether the counts show the wanted phase: its N_SEEN highest lines each stand ``config.significance`` standard
+    deviations, over a line's width, above the counts under them; bool, shape (n,)."""
     total = expected.wanted + expected.others + expected.background
-    points = (instrument.fwhm[:, 0] / (axis.fine_step * axis.stride)).clamp(min=1)
-    return (expected.wanted / total.clamp(min=1e-3).sqrt()).amax(dim=1) * points.sqrt()
+    step = axis.fine_step * axis.stride
+    width = (instrument.fwhm[:, 0] / step).clamp(min=1)
+    deviations = expected.wanted / total.clamp(min=1e-3).sqrt() * width.sqrt()[:, None]
+    # A line and its Kα2 satellite are one.
+    reach = (2 * width + SATELLITE / step)[:, None]
+    place = torch.arange(deviations.shape[1], device=step.device)
+    for _ in range(N_SEEN - 1):
+        highest = deviations.argmax(dim=1, keepdim=True)
+        deviations = torch.where((place - highest).abs() > reach, deviations, 0.0)
+    return deviations.amax(dim=1) >= config.significance
 
 
 def treated(draw: Draw, counts: Tensor, background: Tensor, axis: Axis) -> Tensor:

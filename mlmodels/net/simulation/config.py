@@ -26,8 +26,8 @@ class SimulationConfig:
     kinds_with, kinds_without: shares of KINDS (without "published") for patterns with and without a wanted phase
     prototypes: of the crystalline phases, those with a known structure (the others are random lattices)
     peak_counts: counts at the highest point, drawn evenly on a logarithmic scale
-    significance: a wanted phase whose highest line stands fewer standard deviations above the counts is left out, so that
-        no pattern is called by what it cannot show
+    significance: standard deviations by which each of a wanted phase's three highest lines must stand above the counts; a
+        phase that the counts do not show is left out, and the pattern is not called by it
     n_lattices, n_prototypes, library_seed: of the library of crystalline phases
     """
 
@@ -42,7 +42,7 @@ class SimulationConfig:
     kinds_without: tuple[float, ...] = (0.0, 0.47, 0.25, 0.12, 0.14, 0.02)
     prototypes: float = 0.4
     peak_counts: tuple[float, float] = (150.0, 100_000.0)
-    significance: float = 5.0
+    significance: float = 3.0
     n_lattices: int = 8000
     n_prototypes: int = 2500
     library_seed: int = 2023

@@ -33,7 +33,8 @@ ROUNDING = 1e-4
 class Instrument:
     """How each of n patterns is measured; float32 tensors of shape (n,) unless said otherwise.
 
-    wavelengths: Kα1, Kα2 and Kβ (Å), shape (n, 3); ratios: their intensities over that of Kα1, 0 where absent, shape (n, 3)
+    wavelengths: Kα1 first, then Kα2 and Kβ (Å), shape (n, n_wavelengths); ratios: their intensities over that of Kα1, 0 where
+        absent, same shape
     two_theta_low, two_theta_high: measured range, cut to what the ln Q grid needs (degree); step: between points (degree)
     zero_shift: added to 2θ (degree); displacement: times cosθ added to 2θ (degree)
     polarisation: K of the Lorentz–polarisation factor

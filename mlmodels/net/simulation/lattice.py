@@ -25,13 +25,14 @@ def with_volume(cell: FloatArray, volume: float) -> FloatArray:
 
 
 def lattice_planes(cell: FloatArray, inverse_d_max: float) -> tuple[IntArray, FloatArray]:
-    """All hkl but 000 with 1/d up to ``inverse_d_max`` (Å⁻¹) and their reciprocal vectors (Å⁻¹), both of shape (n, 3)."""
+    """One hkl of each Friedel pair with 1/d up to ``inverse_d_max`` (Å⁻¹), and their reciprocal vectors (Å⁻¹), both (n, 3)."""
     reach = np.floor(np.linalg.norm(cell, axis=1) * inverse_d_max).astype(int)
     axes = [np.arange(-r, r + 1) for r in reach]
     hkl = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    hkl = hkl[len(hkl) // 2 + 1 :]  # 000 is the middle one
     vectors = hkl @ np.linalg.inv(cell).T
     lengths = np.linalg.norm(vectors, axis=1)
-    keep = (lengths > 0) & (lengths <= inverse_d_max)
+    keep = lengths <= inverse_d_max
     return hkl[keep], vectors[keep]
 
 
