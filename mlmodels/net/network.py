@@ -65,7 +65,8 @@ class NetworkConfig:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> NetworkConfig:
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        arguments: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()}
+        return cls(**arguments)
 
 
 class NetworkOutput(NamedTuple):
@@ -124,10 +125,10 @@ class Network(nn.Module):
         kernel = config.candidate_kernel
         self.compare = nn.ModuleList([nn.Conv1d(hidden, hidden, kernel, padding=kernel // 2) for _ in range(2)])
         self.answer = nn.Linear(hidden, config.n_lattice_classes + 2)
-        self.overview = nn.Sequential(nn.Linear(2 * trunk + hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
-        with torch.no_grad():  # start from even odds between "none" and all lattices together
-            self.overview[2].bias.fill_(float(np.log(N_CANDIDATES * config.n_lattice_classes)))
-        self.to(memory_format=torch.channels_last)
+        none = nn.Linear(hidden, 1)
+        nn.init.constant_(none.bias, float(np.log(N_CANDIDATES * config.n_lattice_classes)))  # even odds to begin with
+        self.overview = nn.Sequential(nn.Linear(2 * trunk + hidden, hidden), nn.GELU(), none)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, intensity: Tensor, measured: Tensor) -> NetworkOutput:
         """intensity: (n, N_BINS) float32, any scale, 0 where unmeasured; measured: (n, N_BINS) bool."""
@@ -190,7 +191,7 @@ class _StridedSlices(torch.autograd.Function):
         return columns
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         summed = gradient.new_zeros(ctx.shape, dtype=torch.float32)
         for line, start in enumerate(ctx.starts):
             summed[:, _window(start)] += gradient[:, :, line]

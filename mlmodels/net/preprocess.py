@@ -124,7 +124,7 @@ def _cell_edges(pattern: PowderPattern) -> tuple[NDArray[np.float64], NDArray[np
 
 def _cumulative(ln_q: NDArray[np.float64], areas: NDArray[np.float64]) -> NDArray[np.float64]:
     """Area up to each edge of the grid, (N_BINS + 1,)."""
-    return np.interp(LN_Q_EDGES, ln_q, np.concatenate([[0.0], np.cumsum(areas)]))
+    return np.asarray(np.interp(LN_Q_EDGES, ln_q, np.concatenate([[0.0], np.cumsum(areas)])))
 
 
 def _is_flat(pattern: PowderPattern) -> bool:
@@ -144,7 +144,9 @@ def _is_flat(pattern: PowderPattern) -> bool:
     background = _slow_background(smooth)
     above = smooth - background
     above -= np.median(above)  # the clipping runs along the lower edge of the noise
-    level = np.clip(background / max(float(background.mean()), 1e-30), 0.25, 4.0)  # counting noise grows with the counts
+    level = np.clip(
+        background / max(float(background.mean()), 1e-30), 0.25, 4.0
+    )  # counting noise grows with the counts
     return not (above > SIGNAL_TO_NOISE * noise * np.sqrt(level) + 1e-9 * np.abs(y).max()).any()
 
 
@@ -158,7 +160,7 @@ def _slow_background(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
         coarse = np.minimum(coarse, (padded[: -2 * window] + padded[2 * window :]) / 2)
     ends = coarse[0] + (coarse[0] - coarse[1]) / 2, coarse[-1] + (coarse[-1] - coarse[-2]) / 2
     middles = np.concatenate([[0], starts + sizes / 2, [len(smooth)]])
-    return np.interp(np.arange(len(smooth)), middles, np.concatenate([[ends[0]], coarse, [ends[1]]]))
+    return np.asarray(np.interp(np.arange(len(smooth)), middles, np.concatenate([[ends[0]], coarse, [ends[1]]])))
 
 
 def _plateau_share(pattern: PowderPattern) -> float:

@@ -21,6 +21,7 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 from mlmodels.net.grid import CANDIDATES
 from mlmodels.net.lines import default_line_constants
@@ -104,7 +105,7 @@ def train(config: TrainingConfig, state: Path, *, resume: bool = False) -> Netwo
     else:
         with tempfile.TemporaryDirectory() as folder:
             rendezvous = f"file://{folder}/rendezvous"
-            torch.multiprocessing.spawn(_join_and_run, (config, state, rendezvous), nprocs=config.workers)
+            spawn(_join_and_run, (config, state, rendezvous), nprocs=config.workers)  # type: ignore[no-untyped-call]
     return averaged_network(config.network, state)
 
 

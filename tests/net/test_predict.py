@@ -45,7 +45,7 @@ def test_bf16_agrees_with_float32(tiny_checkpoint: Checkpoint, inputs: list[Netw
 
 
 def test_the_best_constant_is_the_mean_of_the_evidence_around_its_peak() -> None:
-    k = np.arange(N_CANDIDATES)
+    k = np.arange(N_CANDIDATES, dtype=np.float64)
     logits = -0.5 * ((k - 70.3) / 0.8) ** 2
     constants, spreads, _ = best_constants(logits[None])
     step = np.log(CANDIDATES[1] / CANDIDATES[0])
