@@ -160,7 +160,8 @@ def locate(path: str | Path) -> Path:
     if str(path) in shipped:
         return shipped[str(path)]
     given = Path(path)
-    weights = given if given.suffix == ".safetensors" else given.with_suffix(".safetensors")
+    known = given.suffix in (".safetensors", ".json")
+    weights = given.with_suffix(".safetensors") if known else given.with_name(given.name + ".safetensors")
     if not weights.is_file():
         raise CheckpointError(
             "There is no checkpoint %(path)s. Give the path of a .safetensors file, or one of: %(shipped)s.",

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         out: Path = options["out"]
         config = training.preset(options["preset"], options["seed"], options["steps"])
         try:
-            network = training.train(config, out.with_suffix(".state"), resume=options["resume"])
+            network = training.train(config, out.with_name(out.name + ".state"), resume=options["resume"])
         except FileExistsError as error:
             raise CommandError(f"{error} (--resume goes on)") from None
         if not training.is_first_worker():
