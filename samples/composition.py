@@ -123,8 +123,8 @@ def _plain(number: Decimal) -> str:
 
 _SYMBOL_AND_AMOUNT = re.compile(
     r"""\s*(?P<symbol>[A-Z][a-z]?)
-        \s*[:=]?\s*
-        (?P<amount>[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)?
+        \s*[:=,]?\s*
+        (?P<amount>[0-9]+(?:[.,][0-9]+)?|\.[0-9]+)?
         (?:\s*(?:at\.?\s*)?%)?
         [\s,;/|]*""",
     re.VERBOSE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -21,6 +22,10 @@ def typed_number(text: str) -> str:
 class TypedDecimalField(forms.DecimalField):
     widget = forms.TextInput
     default_error_messages = {"invalid": _("This is not a number. Write it like 12.5, without a unit.")}
+
+    def prepare_value(self, value: Any) -> Any:
+        """As a person would write it: 900 for what the database keeps as 900.0."""
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
     def to_python(self, value: Any) -> Any:
         return super().to_python(typed_number(value) if isinstance(value, str) else value)
@@ -78,6 +83,6 @@ class StyledBoundField(forms.BoundField):
             style = "form-control form-control-sm"
         if self.errors:
             style += " is-invalid"
-            if self.name == next(iter(self.form.errors)):
+            if self.name == next(name for name in self.form.fields if name in self.form.errors):
                 built["autofocus"] = True
         return {**built, "class": f"{kind.attrs.get('class', '')} {style}".strip()}

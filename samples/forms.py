@@ -175,8 +175,10 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field, (kinds, _sentence) in BELONGS_TO.items():
-            self.fields[field].widget.attrs["data-kinds"] = " ".join(sorted(kinds))
+        for name, field in self.fields.items():
+            kinds = BELONGS_TO[name][0] if name in BELONGS_TO else SynthesisStep.Kind.values
+            if name != "kind":
+                field.widget.attrs["data-kinds"] = " ".join(sorted(kinds))
 
 
 class MassForm(forms.ModelForm):  # type: ignore[type-arg]
