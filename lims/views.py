@@ -18,7 +18,7 @@ from samples.models import Pattern, Sample
 from screening.models import ScreeningResult, WorkerHeartbeat
 from screening.scores import system_standings
 
-SHOWN = 8
+SHOWN = 6
 """Rows of each list on the home page; the rest is one click away."""
 
 set_language = login_not_required(django_set_language)
@@ -49,12 +49,14 @@ def home(request: HttpRequest) -> HttpResponse:
     candidates = current.done().filter(level__in=["A", "B"]).order_by("-finished_at")
     troubled = current.filter(state__in=[ScreeningResult.State.FAILED, ScreeningResult.State.NOT_SCREENABLE])
     unreadable = Pattern.objects.unreadable().select_related("sample")
+    standings = [standing for standing in system_standings() if standing.n_samples]
     context = {
         "candidates": candidates[:SHOWN],
         "troubled": troubled[:SHOWN],
         "unreadable": unreadable[:SHOWN],
         "n_in_inbox": Pattern.objects.in_inbox().count(),
-        "standings": [standing for standing in system_standings() if standing.n_samples],
+        "standings": standings,
+        "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
         "machines": machines(),
         "is_new_lab": not Sample.objects.exists(),
     }

@@ -64,6 +64,7 @@ def pattern_figure(pattern: PowderPattern, name: str, *, simulated: bool) -> go.
         y=pattern.intensity[kept].astype(np.float32),
         name=name,
         mode="lines",
+        meta="measured",  # told to the script, which colours it to be seen on the page's ground
         line={"width": 1.2, "color": PATTERN_COLOUR},
     )
     layout = _layout(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
@@ -117,5 +118,10 @@ class RefinementForm(forms.Form):
 
     bound_field_class = StyledBoundField
 
-    quasilattice_constant = TypedFloatField(label="a_R (Å)", min_value=A_R_MIN, max_value=A_R_MAX)
+    quasilattice_constant = TypedFloatField(
+        label=mark_safe("a<sub>R</sub> (Å)"),
+        min_value=A_R_MIN,
+        max_value=A_R_MAX,
+        error_messages=dict.fromkeys(("min_value", "max_value"), _("Start between 4 and 6 Å.")),
+    )
     lattice_type = forms.ChoiceField(label=_("Lattice type"), choices=[("P", "P"), ("F", "F")])

@@ -1,13 +1,16 @@
 // Draw the Plotly figure of every <div data-figure-url="…">, in the colours of the theme.
 "use strict";
 
+// No figure offers to send unpublished data to Plotly's cloud.
 const FIGURE_CONFIG = {
   responsive: true,
   displaylogo: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"],
+  displayModeBar: window.matchMedia("(width >= 768px)").matches ? "hover" : false,
+  modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "toImage"],
+  plotlyServerURL: "",
 };
 
-const PAPER = { ink: "#000", grid: "#ddd", ground: "#fff" };
+const PAPER = { ink: "#000", grid: "#ddd", ground: "#fff", measured: "#0072b2" };
 
 function screenColours() {
   const style = getComputedStyle(document.body);
@@ -15,7 +18,13 @@ function screenColours() {
     ink: style.getPropertyValue("--bs-body-color"),
     grid: style.getPropertyValue("--bs-border-color"),
     ground: "rgba(0,0,0,0)",
+    measured: style.getPropertyValue("--measured"),
   };
+}
+
+// The same traces, with what was measured in the colour that stands out here.
+function colouredTraces(traces, { measured }) {
+  return traces.map((trace) => (trace.meta === "measured" ? { ...trace, line: { ...trace.line, color: measured } } : trace));
 }
 
 // The same layout in other colours; every axis is told, as Plotly lets none inherit its grid.
@@ -44,12 +53,19 @@ function decodedArray(array) {
   return new kinds[array.dtype](bytes.buffer);
 }
 
+function onScreen({ data, layout }) {
+  const colours = screenColours();
+  return [colouredTraces(data, colours), coloured(layout, colours), FIGURE_CONFIG];
+}
+
 async function drawFigure(element) {
+  if (element.dataset.drawn) return;
+  element.dataset.drawn = "yes";
   try {
     const response = await fetch(element.dataset.figureUrl);
     if (!response.ok) throw new Error(response.statusText);
     const figure = await response.json();
-    await Plotly.newPlot(element, figure.data, coloured(figure.layout, screenColours()), FIGURE_CONFIG);
+    await Plotly.newPlot(element, ...onScreen(figure));
   } catch {
     element.textContent = element.dataset.figureFailed;
     return;
@@ -63,7 +79,7 @@ function figures() {
 
 document.addEventListener("themechange", () => {
   for (const element of figures()) {
-    if (element.layout) Plotly.relayout(element, coloured(element.layout, screenColours()));
+    if (element.layout) Plotly.react(element, ...onScreen(element));
   }
 });
 
@@ -72,7 +88,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-figure-save]");
   if (!button) return;
   const element = document.getElementById(button.dataset.figure);
-  const printed = { data: element.data, layout: coloured(element.layout, PAPER) };
+  const printed = { data: colouredTraces(element.data, PAPER), layout: coloured(element.layout, PAPER) };
   Plotly.downloadImage(printed, {
     format: button.dataset.figureSave,
     filename: button.dataset.filename,
@@ -81,4 +97,6 @@ document.addEventListener("click", (event) => {
   });
 });
 
+// Those on the page, and later those that htmx brings.
 figures().forEach(drawFigure);
+document.addEventListener("htmx:load", () => figures().forEach(drawFigure));

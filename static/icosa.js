@@ -1,4 +1,4 @@
-// What pages do beyond htmx: theme, keyboard, dialogs.
+// What pages do beyond htmx: theme, keyboard, dialogs, and a word where a request fails.
 "use strict";
 
 // Theme (applied before paint by theme.js)
@@ -55,4 +55,18 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "?") {
     document.getElementById("keys-dialog").showModal();
   }
+});
+
+// A part of the page that could not be fetched says so; the next one that can takes the word back.
+const requestFailed = document.getElementById("request-failed");
+for (const kind of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(kind, () => { requestFailed.hidden = false; });
+}
+document.addEventListener("htmx:afterSwap", () => { requestFailed.hidden = true; });
+
+// "Mark all" of a table
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset.markAll;
+  if (!name) return;
+  for (const box of event.target.form.querySelectorAll(`[name="${name}"]`)) box.checked = event.target.checked;
 });

@@ -35,6 +35,7 @@ function angle(q, wavelength) {
 let measured; // { twoTheta, q, intensity, trace }
 let zoomInQ = JSON.parse(sessionStorage.getItem("zoom-in-q"));
 let refined = null;
+let refinedFrom = null;
 
 function chosen(name) {
   const input = controls.querySelector(`[name="${name}"]:checked`);
@@ -87,7 +88,7 @@ function lines(strong, { colour, name, superlattice }) {
   const x = strong.flatMap(({ q }) => [position(q), position(q), null]);
   return [
     {
-      type: "scatter", mode: "lines", yaxis: "y3", legendgroup: name, showlegend: false, hoverinfo: "skip", opacity: 0.45,
+      type: "scatter", mode: "lines", yaxis: "y3", legendgroup: name, showlegend: false, hoverinfo: "skip", opacity: 0.6,
       x, y: strong.flatMap(() => [0, 0.95, null]),
       line: { color: colour, width: 1, dash: superlattice ? "dot" : "solid" },
     },
@@ -107,6 +108,8 @@ function scaled(intensity) {
 function intensityAxis(axis) {
   const scale = chosen("scale");
   const next = { ...axis, type: scale === "log" ? "log" : "linear", tickvals: null, ticktext: null, tickmode: "auto" };
+  // Room on top, so that the highest peak does not hide the labels of reflections.
+  next.autorangeoptions = { include: scale === "sqrt" ? Math.sqrt(1.2 * measured.highest) : 1.15 * measured.highest };
   if (scale === "sqrt") {
     const highest = measured.highest;
     const counts = [0, 0.04, 0.16, 0.36, 0.64, 1].map((share) => Number((share * highest).toPrecision(2)));
@@ -140,7 +143,8 @@ function redraw({ axisChanged = false } = {}) {
   layout.yaxis = intensityAxis(layout.yaxis);
   if (axisChanged) Object.assign(layout.xaxis, rangeOf(axis, x));
   if (axisChanged === "scale") layout.yaxis.autorange = true;
-  Plotly.react(patternFigure, [trace, ...reflectionTraces(), ...peakTraces()], layout, FIGURE_CONFIG);
+  const data = [trace, ...reflectionTraces(), ...peakTraces()];
+  Plotly.react(patternFigure, ...onScreen({ data, layout }));
 }
 
 function rangeOf(axis, x) {
@@ -169,7 +173,7 @@ function restoreChoices() {
 }
 
 patternFigure.addEventListener("figuredrawn", () => {
-  const [trace] = patternFigure.data;
+  const trace = patternFigure.data[0];
   const twoTheta = decodedArray(trace.x), intensity = Float64Array.from(decodedArray(trace.y));
   const q = facts.wavelength ? twoTheta.map(AXES["2theta"].toQ) : twoTheta;
   measured = { twoTheta, intensity, q, trace, highest: intensity.reduce((a, b) => Math.max(a, b)) };
@@ -179,12 +183,21 @@ patternFigure.addEventListener("figuredrawn", () => {
   redraw({ axisChanged: true });
 });
 
+// Slider, number and the start of the refinement are one value.
+function setQuasilatticeConstant(value) {
+  for (const id of ["a-r-number", "a-r-slider", "id_quasilattice_constant"]) {
+    const input = document.getElementById(id);
+    if (input) input.value = value;
+  }
+}
+
 let redrawAsked = false;
 controls.addEventListener("input", (event) => {
   const { name, value, id } = event.target;
   if (name === "axis" || name === "scale") localStorage.setItem(name, value);
-  if (id === "a-r-slider") document.getElementById("a-r-number").value = value;
+  if (id === "a-r-slider") setQuasilatticeConstant(value);
   if (id === "a-r-number") document.getElementById("a-r-slider").value = value;
+  if (name === "lattice-type" && value !== "none") document.getElementById("id_lattice_type").value = value;
   if (redrawAsked) return;
   redrawAsked = true;
   requestAnimationFrame(() => {
@@ -194,23 +207,30 @@ controls.addEventListener("input", (event) => {
 });
 controls.addEventListener("submit", (event) => event.preventDefault());
 
-function setQuasilatticeConstant(value) {
-  document.getElementById("a-r-number").value = value.toFixed(3);
-  document.getElementById("a-r-slider").value = value;
+function showReflectionsOf(value, latticeType) {
+  setQuasilatticeConstant(value.toFixed(3));
+  if (chosen("lattice-type") === "none") document.getElementById(`lattice-${latticeType || "F"}`).checked = true;
   redraw();
 }
 
-const evidenceFigure = document.getElementById("evidence-figure");
-evidenceFigure?.addEventListener("figuredrawn", () => {
-  evidenceFigure.on("plotly_click", ({ points }) => setQuasilatticeConstant(points[0].x));
+document.addEventListener("figuredrawn", ({ target }) => {
+  if (target.id === "evidence-figure") target.on("plotly_click", ({ points }) => showReflectionsOf(points[0].x));
 });
 
-// Peaks picked and refined on the server come back inside the swapped part.
+// What the server sends later: the call, as soon as it stands, and the peaks that were picked.
+let callStands = "quasilatticeConstant" in document.getElementById("call").dataset;
 document.addEventListener("htmx:afterSwap", () => {
+  const call = document.getElementById("call").dataset;
+  if (!callStands && call.quasilatticeConstant) {
+    callStands = true;
+    setQuasilatticeConstant(Number(call.quasilatticeConstant).toFixed(3));
+    if (call.reflections) showReflectionsOf(Number(call.quasilatticeConstant), call.reflections);
+  }
   const answer = document.getElementById("refined");
-  if (!answer) return;
+  if (!answer || answer === refinedFrom) return;
+  refinedFrom = answer;
   refined = JSON.parse(answer.textContent);
-  if (refined.quasilattice_constant) setQuasilatticeConstant(refined.quasilattice_constant);
+  if (refined.quasilattice_constant) showReflectionsOf(refined.quasilattice_constant);
   else redraw();
 });
 

@@ -32,6 +32,13 @@ def probability(p: float | None) -> str:
 
 
 @register.filter
+def probability_relation(p: float) -> str:
+    """As it is said after a p: "= 0.9994", "> 0.9999"."""
+    text = probability(p)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+@register.filter
 def with_uncertainty(value: float | None, sigma: float | None) -> str:
     """4.353(4): the uncertainty in units of the last digit, with two digits where it begins with 1, as in 4.3530(14)."""
     if value is None:
@@ -51,6 +58,20 @@ PHASE_NAMES = {
     "none": _("none of these"),
 }
 
+FACT_NAMES = {
+    "sample_name": _("Sample, as the file says"),
+    "comment": _("Comment"),
+    "operator": _("Operator"),
+    "monochromator": _("Monochromator"),
+    "counting_time": _("Seconds a step"),
+}
+"""What a file may say of itself that a judge of the pattern looks at; the rest is under "all that the file says"."""
+
+
+@register.filter
+def named_facts(metadata: Mapping[str, str | int | float]) -> list[tuple[str, str | int | float]]:
+    return [(str(name), metadata[key]) for key, name in FACT_NAMES.items() if metadata.get(key)]
+
 
 @register.filter
 def named_phases(phases: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -68,3 +89,9 @@ def percent(share: float) -> str:
 def css_percent(share: float) -> str:
     """0.254 as a length in a style sheet."""
     return f"{share:.1%}"
+
+
+@register.filter
+def plainly(value: float | None) -> str:
+    """A measured number with no more digits than it has: 0.02, 30.05, 1.540593."""
+    return "–" if value is None else f"{value:.7g}"

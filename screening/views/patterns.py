@@ -110,7 +110,8 @@ def refine(request: PageRequest, pk: int) -> HttpResponse:
         start, lattice_type = form.cleaned_data["quasilattice_constant"], form.cleaned_data["lattice_type"]
         refinement = refine_on_peaks(card.reading, start, lattice_type)
     if request.htmx:
-        return render(request, "screening/_refinement.html", {"refinement_form": form, "refinement": refinement})
+        part = {"card": card, "refinement_form": form, "refinement": refinement}
+        return render(request, "screening/_refinement.html", part)
     return _page(request, card, refinement_form=form, refinement=refinement)
 
 
@@ -138,11 +139,15 @@ def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:
     start = card.result.quasilattice_constant if card.result else None
     lattice_type = (card.result.lattice_type if card.result else "") or "F"
     wavelength = card.reading.wavelength if card.reading else None
+    previous, following = _neighbours(card.pattern)
     context = {
         "card": card,
         "pattern": card.pattern,
         "readings": readings,
         "other_results": _other_results(card),
+        "previous": previous,
+        "next": following,
+        "reflections_shown": card.result.lattice_type if card.result and card.result.level in {"A", "B", "C"} else "",
         "a_r_min": A_R_MIN,
         "a_r_max": A_R_MAX,
         "is_cu": wavelength is not None and abs(wavelength - CU_KALPHA1) < 1e-4,
@@ -156,6 +161,14 @@ def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:
     }
     is_wrong = any(form.errors for form in forms.values() if hasattr(form, "errors"))
     return render(request, "screening/pattern.html", context, status=422 if is_wrong else 200)
+
+
+def _neighbours(pattern: Pattern) -> tuple[int | None, int | None]:
+    """The patterns of the same sample that came before and after this one."""
+    if pattern.sample is None:
+        return None, None
+    sisters = Pattern.objects.current().filter(sample=pattern.sample).order_by("pk").values_list("pk", flat=True)
+    return sisters.filter(pk__lt=pattern.pk).last(), sisters.filter(pk__gt=pattern.pk).first()
 
 
 def _other_results(card: Card) -> list[ScreeningResult]:
