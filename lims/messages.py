@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -50,9 +50,9 @@ def found_messages() -> Iterator[tuple[str, int, Message, str | None]]:
 def _in_python(path: Path) -> Iterator[tuple[str, int, Message, str | None]]:
     name = str(path.relative_to(settings.BASE_DIR))
     with path.open("rb") as file:
-        for line, function, arguments, _comments in extract_python(file, list(KEYWORDS), [], {}):
+        for line, function, arguments, _comments in extract_python(file, dict.fromkeys(KEYWORDS), [], {}):
             texts = list(arguments) if isinstance(arguments, (tuple, list)) else [arguments]
-            yield from _message(name, line, function or "", texts)
+            yield from _message(name, line, str(function), texts)
 
 
 def _in_template(path: Path) -> Iterator[tuple[str, int, Message, str | None]]:
@@ -66,7 +66,7 @@ def _in_template(path: Path) -> Iterator[tuple[str, int, Message, str | None]]:
 
 
 def _message(
-    name: str, line: int, function: str, texts: list[str | None]
+    name: str, line: int, function: str, texts: Sequence[object]
 ) -> Iterator[tuple[str, int, Message, str | None]]:
     context = None
     wanted = []
