@@ -24,7 +24,7 @@ from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("ICOSA_DATA", BASE_DIR / "var")).resolve()
+DATA_DIR = Path(os.environ.get("ICOSA_DATA") or BASE_DIR / "var").resolve()
 (DATA_DIR / "static").mkdir(parents=True, exist_ok=True)
 
 
