@@ -51,7 +51,7 @@ class SimulatedBatch:
 def simulate(
     n: int, config: SimulationConfig, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> SimulatedBatch:
-    """Simulate ``n`` patterns; the same seed gives the same batch.
+    """Simulate ``n`` patterns, at least one; the same seed gives the same batch.
 
     Raises ValueError where the generator lives on another device than ``device``.
     """
@@ -62,7 +62,11 @@ def simulate(
         )
     published = draw.chance(n, config.published_share)
     here, there = torch.nonzero(published).squeeze(1), torch.nonzero(~published).squeeze(1)
-    parts = (published_recipe(here.numel(), generator), _mixtures(there.numel(), config, draw))
+    parts = []
+    if here.numel():
+        parts.append(published_recipe(here.numel(), generator))
+    if there.numel():
+        parts.append(_mixtures(there.numel(), config, draw))
     order = torch.argsort(torch.cat([here, there]))
     return SimulatedBatch(
         **{name: torch.cat([getattr(part, name) for part in parts])[order] for name in SimulatedBatch.__slots__}
