@@ -20,7 +20,7 @@ from samples.requests import SignedInRequest
 @permission_required("samples.add_sample", raise_exception=True)
 def new(request: SignedInRequest) -> HttpResponse:
     """Log a sample; `?parent=CODE` starts from the piece that it was cut or annealed from."""
-    parent = Sample.objects.filter(code=plain_text(request.GET.get("parent", ""))).first()
+    parent = Sample.objects.filter(code__iexact=plain_text(request.GET.get("parent", ""))).first()
     form = SampleForm(request.POST or None, initial=_inherited(parent) if parent else None)
     steps = StepFormSet(request.POST or None, prefix="steps")
     masses = MassFormSet(request.POST or None, prefix="masses")

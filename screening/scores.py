@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from samples.models import AlloySystem, Pattern, Sample
 from screening.models import ScreeningResult
@@ -18,11 +19,12 @@ LEVEL_POINTS: Mapping[str, int] = {"A": 3, "B": 2, "C": 1, "D": 0}
 
 @dataclass(frozen=True, slots=True)
 class SystemStanding:
-    """One alloy system and the calls of the version in production on its measured and simulated patterns."""
+    """One alloy system and the calls of the version in production on its patterns; `n_simulated` of these are simulated."""
 
     system: AlloySystem
     n_samples: int
     counts: Mapping[str, int]
+    n_simulated: int = 0
 
     @property
     def n_screened(self) -> int:
@@ -52,14 +54,15 @@ def system_standings() -> list[SystemStanding]:
         .filter(reading__pattern__sample__isnull=False, reading__pattern__kind=Pattern.Kind.MEASUREMENT)
         .order_by()
         .values_list("reading__pattern__sample__system", "level")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("pk"), n_simulated=Count("pk", filter=Q(reading__pattern__simulated=True)))
     )
-    counts: dict[int, dict[str, int]] = {}
-    for system, level, n in calls:
-        counts.setdefault(system, dict.fromkeys(LEVELS, 0))[level] = n
-    nothing = dict.fromkeys(LEVELS, 0)
+    counts: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(LEVELS, 0))
+    simulated: Counter[int] = Counter()
+    for system, level, n, n_simulated in calls:
+        counts[system][level] = n
+        simulated[system] += n_simulated
     standings = [
-        SystemStanding(system, n_samples.get(system.pk, 0), counts.get(system.pk, nothing))
+        SystemStanding(system, n_samples.get(system.pk, 0), counts[system.pk], simulated[system.pk])
         for system in AlloySystem.objects.all()
     ]
     return sorted(standings, key=lambda s: (s.score is None, -(s.score or 0), s.system.name))

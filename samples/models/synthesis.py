@@ -49,6 +49,8 @@ class WeighedMass(models.Model):
         return f"{self.substance} {self.mass} g"
 
     def clean(self) -> None:
+        if not self.substance:
+            return  # said already
         try:
             parse_composition(self.substance)
         except CompositionError as error:

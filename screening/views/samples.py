@@ -39,12 +39,14 @@ def sample(request: HttpRequest, code: str) -> HttpResponse:
         .select_related("reading", "model_version")
         .defer("evidence")
     )
+    rows = _pattern_rows(list(patterns), results)
     context = {
         "sample": shown,
         "compositions": compositions_by_element(shown),
-        "rows": _pattern_rows(list(patterns), results),
+        "rows": rows,
+        "has_other_calls": any(row.others for row in rows),
         "events": timeline(shown, patterns, results),
-        "pieces": with_calls(shown.pieces.current()),
+        "pieces": with_calls(shown.pieces.current().select_related("parent")),
     }
     return render(request, "screening/sample.html", context)
 
