@@ -5,12 +5,15 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from lims import views
+from lims.health import healthz
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("", include("samples.urls")),  # before screening: /samples/new/ is no sample's code
     path("", include("screening.urls")),
     path("sign-in/", views.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("language/", views.set_language, name="set_language"),
+    path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]
