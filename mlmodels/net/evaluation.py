@@ -140,6 +140,7 @@ def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generat
             name: {"n": int((kind == i).sum()), "right": _share_of(right[kind == i])} for i, name in enumerate(KINDS)
         },
         "expected_calibration_error": expected_calibration_error(p[:, ICOSAHEDRAL], icosahedral),
+        "reliability": _reliability(p[:, ICOSAHEDRAL], icosahedral),
         "approximants_called_icosahedral": _share_of(detected[approximant]),
         "approximants_C_or_better": _share_of(at_c[approximant]),
         "approximants_dominating_named": {
@@ -242,6 +243,14 @@ def _inputs(batch: SimulatedBatch) -> list[NetworkInput]:
 
 def _p(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
     return np.array([one.probability for one in predictions])
+
+
+def _reliability(p: NDArray[np.float64], truth: NDArray[np.bool_]) -> list[Report]:
+    """Share that was right among the patterns of each tenth of probability: the points of a reliability diagram."""
+    which = np.minimum((p * 10).astype(np.int64), 9)
+    return [
+        {"mean_p": float(p[which == i].mean()), **_share_of(truth[which == i])} for i in range(10) if (which == i).any()
+    ]
 
 
 def _levels(predictions: Sequence[Prediction]) -> dict[str, int]:

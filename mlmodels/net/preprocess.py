@@ -54,10 +54,7 @@ def rebin(pattern: PowderPattern) -> NetworkInput:
     Areas on the axis of ln Q are kept, and the same scattering vectors measured with another wavelength give the same input.
     A bin counts as measured where cells cover at least half of it.  Raises ValueError without a wavelength.
     """
-    if pattern.wavelength is None:
-        raise ValueError("rebin needs the wavelength; ask why_not_screenable first")
-    edges, gaps = _cell_edges(pattern)
-    ln_q = np.log(np.maximum(q_from_two_theta(edges, pattern.wavelength), 1e-6))
+    ln_q, gaps = _cells_in_ln_q(pattern)
     widths = np.diff(ln_q)
     values = np.zeros(len(widths))
     values[~gaps] = pattern.intensity
@@ -74,7 +71,7 @@ def why_not_screenable(pattern: PowderPattern) -> Sentence | None:
         return sentence(
             "The wavelength is not known. Enter the radiation (for example Cu Kα1, 1.540593 Å) and screen again."
         )
-    if pattern.step > MAX_STEP:
+    if pattern.step > MAX_STEP + 1e-6:  # angles are rounded in files
         return sentence(
             "The step of %(step)s° is too coarse: lines fall between the points. Measure with steps of %(most)s° or less.",
             step=f"{pattern.step:.3g}",
@@ -102,8 +99,18 @@ def why_not_screenable(pattern: PowderPattern) -> Sentence | None:
 
 
 def measured_share(pattern: PowderPattern) -> float:
-    """Share of the network's ln Q grid that the pattern covers, 0–1."""
-    return float(rebin(pattern).measured.mean())
+    """Share of the network's ln Q grid that the pattern covers, 0–1.  Raises ValueError without a wavelength."""
+    ln_q, gaps = _cells_in_ln_q(pattern)
+    widths = np.diff(np.clip(ln_q, LN_Q_EDGES[0], LN_Q_EDGES[-1]))
+    return float(widths[~gaps].sum() / (LN_Q_EDGES[-1] - LN_Q_EDGES[0]))
+
+
+def _cells_in_ln_q(pattern: PowderPattern) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Edges of the points' cells in ln Q, ascending, and which of the cells between them are gaps."""
+    if pattern.wavelength is None:
+        raise ValueError("the ln Q grid needs the wavelength; ask why_not_screenable first")
+    edges, gaps = _cell_edges(pattern)
+    return np.log(np.maximum(q_from_two_theta(edges, pattern.wavelength), 1e-6)), gaps
 
 
 def _cell_edges(pattern: PowderPattern) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -156,7 +163,9 @@ def _slow_background(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
     sizes = np.diff(np.append(starts, len(smooth)))
     coarse = np.add.reduceat(smooth, starts) / sizes
     for window in _COARSE_WINDOWS:
-        padded = np.pad(coarse, window, mode="reflect", reflect_type="odd")  # a slope goes on beyond the ends
+        below = 2 * coarse[0] - coarse[window:0:-1]  # mirrored through the ends, so that a slope goes on beyond them
+        above = 2 * coarse[-1] - coarse[-2 : -window - 2 : -1]
+        padded = np.concatenate([below, coarse, above])
         coarse = np.minimum(coarse, (padded[: -2 * window] + padded[2 * window :]) / 2)
     ends = coarse[0] + (coarse[0] - coarse[1]) / 2, coarse[-1] + (coarse[-1] - coarse[-2]) / 2
     middles = np.concatenate([[0], starts + sizes / 2, [len(smooth)]])

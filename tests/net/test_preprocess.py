@@ -135,3 +135,7 @@ def test_what_cannot_be_screened_says_why_and_what_to_do(pattern: PowderPattern,
 
 def test_the_grid_is_that_of_copper_between_20_and_80_degrees() -> None:
     assert two_theta_from_q([Q_MIN, Q_MAX], CU_KALPHA1) == pytest.approx([20, 80], abs=0.02)
+
+
+def test_a_step_of_exactly_the_limit_is_fine_enough() -> None:
+    assert why_not_screenable(measured_pattern(step=0.1)) is None
