@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from samples import pattern_views, views
+from samples import views
 
 app_name = "samples"
 urlpatterns = [
@@ -12,6 +12,5 @@ urlpatterns = [
     path("samples/<str:code>/edit/", views.edit, name="edit"),
     path("samples/<str:code>/archive/", views.archive, name="archive"),
     path("samples/<str:code>/restore/", views.restore, name="restore"),
-    path("patterns/<int:pk>/original/", pattern_views.original, name="pattern-original"),
     path("systems/<str:key>/edit/", views.edit_system, name="edit-system"),
 ]

@@ -1,0 +1,63 @@
+"""Runs, results and workers in the admin: all of it evidence or machinery, so all of it to look at only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from samples.admin import RowsInline, WrittenOnceAdmin
+from samples.sentences import translated
+from screening.models import ReceivedPattern, ScreeningResult, ScreeningRun, WorkerHeartbeat
+
+
+class ReceivedPatternInline(RowsInline):
+    model = ReceivedPattern
+    fields = readonly_fields = ("pattern", "known")
+
+
+@admin.register(ScreeningRun)
+class ScreeningRunAdmin(WrittenOnceAdmin):
+    list_display = ("__str__", "started_by", "started_at", "results")
+    list_filter = ("why", "started_at")
+    search_fields = ("started_by__username", "patterns__name")
+    list_select_related = ("started_by",)
+    date_hierarchy = "started_at"
+    inlines = (ReceivedPatternInline,)
+
+    @admin.display(description=_("results"))
+    def results(self, run: ScreeningRun) -> SafeString:
+        address = reverse("admin:screening_screeningresult_changelist")
+        return format_html('<a href="{}?run__id__exact={}">{}</a>', address, run.pk, _("results"))
+
+
+@admin.register(ScreeningResult)
+class ScreeningResultAdmin(WrittenOnceAdmin):
+    list_display = ("reading", "state", "level", "probability", "quasilattice_constant", "model_version", "finished_at")
+    list_filter = ("state", "level", "model_version", "priority", "device")
+    search_fields = ("reading__pattern__name", "reading__pattern__sample__code", "reading__pattern__file__sha256")
+    list_select_related = ("reading__pattern", "model_version")
+    date_hierarchy = "queued_at"
+    exclude = ("reason",)
+    readonly_fields = ("pattern", "why_not")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScreeningResult]:
+        return super().get_queryset(request).defer("evidence")
+
+    @admin.display(description=_("pattern"))
+    def pattern(self, result: ScreeningResult) -> SafeString:
+        pattern = result.reading.pattern
+        return format_html('<a href="{}">{}</a>', reverse("screening:pattern", args=[pattern.pk]), pattern)
+
+    @admin.display(description=_("why not"))
+    def why_not(self, result: ScreeningResult) -> str:
+        return translated(result.reason)
+
+
+@admin.register(WorkerHeartbeat)
+class WorkerHeartbeatAdmin(WrittenOnceAdmin):
+    list_display = ("__str__", "device", "started_at", "beat_at")
