@@ -27,7 +27,7 @@ KEYWORDS: dict[str, tuple[int | tuple[int, str], ...]] = {
     # Sentences of the floors that know nothing of Django (samples/xrd/sentences.py), and the errors that carry one.
     **dict.fromkeys(("sentence", "PatternFileError", "CheckpointError", "CompositionError", "RefinementError"), (1,)),
 }
-_TEMPLATE_CALL = re.compile(r"\b(n?p?gettext)\(((?:[^()'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*)\)", re.DOTALL)
+_TEMPLATE_CALL = re.compile(r"\b(_|n?p?gettext)\(((?:[^()'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*)\)", re.DOTALL)
 
 Message = str | tuple[str, str]
 """A msgid, or a singular and a plural."""

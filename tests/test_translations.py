@@ -45,7 +45,12 @@ def test_translations_fill_the_same_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{% translate 'Sign in' %}", "{% blocktranslate trimmed %}\n Sign in\n{% endblocktranslate %}"]
+    "template",
+    [
+        "{% translate 'Sign in' %}",
+        "{% blocktranslate trimmed %}\n Sign in\n{% endblocktranslate %}",
+        '{{ name|default:_("Sign in") }}',
+    ],
 )
 def test_messages_of_templates_are_found(template: str, tmp_path, settings) -> None:
     settings.BASE_DIR = tmp_path
