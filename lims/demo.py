@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -15,7 +16,7 @@ from django.db import transaction
 from lims.roles import ROLES
 from mlmodels.models import ModelVersion
 from mlmodels.net.classify import THRESHOLDS_VERSION
-from samples.models import Sample
+from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
 from samples.xrd.icosahedral import LatticeType
 from samples.xrd.pattern import PowderPattern
 from screening.models import ScreeningResult, ScreeningRun
@@ -52,6 +53,7 @@ class DemoSample:
     phase: Phase
     notes: str
     reported_class: str = ""
+    parent: str = ""
 
 
 SIMULATED = "Made up for the demo; its pattern is simulated and is no part of the reported case."
@@ -60,8 +62,8 @@ CASE = f"From {SOURCE}. The nominal composition is not reported: the composition
 SAMPLES = (
     DemoSample(
         "ASR-I", "Al43Si32Ru25", Phase("icosahedral", 4.353, "F", 0.6),
-        CASE + "ASR(I): phases Al43Si32Ru25 (icosahedral), Al26Si34Ru20 (as printed; sums to 80), Al38Si42Ru20. TEM: F-type, quasilattice "
-        "constant 0.8706 nm (a_F), so a_R = 4.353 Å. In this system 237 patterns were screened: A 4, B 16, C 53, D 164.", "A",
+        CASE + "ASR(I): phases Al43Si32Ru25 (icosahedral), Al26Si34Ru20 (as printed; sums to 80), Al38Si42Ru20. "
+        "TEM: F-type, quasilattice constant 0.8706 nm (a_F), so a_R = 4.353 Å.", "A",
     ),
     DemoSample("ASR-II", "Al73Si1Ru26", Phase("none"), CASE + "ASR(II): single phase Al73Si1Ru26, no quasicrystal.", "B"),
     DemoSample(
@@ -75,7 +77,8 @@ SAMPLES = (
     DemoSample("AFI-002", "Al65Fe20Ir15", Phase("approximant_1_1", 4.46, "P", 0.7), SIMULATED),
     DemoSample("AFI-003", "Al75Fe10Ir15", Phase("none"), SIMULATED),
     DemoSample("AMI-001", "Al70Mn20Ir10", Phase("none"), SIMULATED),
-    DemoSample("AMI-002", "Al73Mn17Ir10", Phase("icosahedral", 4.60, "P", 0.12), SIMULATED),
+    DemoSample("AMI-001-1", "Al70Mn20Ir10", Phase("icosahedral", 4.60, "P", 0.12), SIMULATED, parent="AMI-001"),
+    DemoSample("AMI-002", "Al73Mn17Ir10", Phase("none"), SIMULATED),
     DemoSample("AMI-003", "Al65Mn15Ir20", Phase("none"), SIMULATED),
     DemoSample("ACP-001", "Al60Cu20Pt20", Phase("none"), SIMULATED),
     DemoSample("ACP-002", "Al57Cu31Pt12", Phase("none"), SIMULATED),
@@ -85,6 +88,13 @@ SAMPLES = (
     DemoSample("ACI-002", "Al60Cu30Ir10", Phase("none"), SIMULATED),
     DemoSample("ACI-003", "Al63Cu25Ir12", Phase("icosahedral", 4.47, "F", 0.04), SIMULATED),
 )  # fmt: skip
+
+
+SYSTEM_NOTES = {"Al-Si-Ru": f"{SOURCE}: 237 measured patterns of this system were screened: A 4, B 16, C 53, D 164."}
+
+WEIGHED = {"AMI-001": (("Al", "1.8887", "99.99"), ("Mn", "1.0988", "99.9"), ("Ir", "1.9222", "99.9"))}
+"""Substance, mass (g), purity (%)."""
+MASS_AFTER = {"AMI-001": Decimal("4.8731")}
 
 
 def password_of(role: str) -> str:
@@ -122,20 +132,44 @@ def _log_samples(member: User, patterns: dict[str, bytes]) -> None:
     upload = ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=member)
     record = ScreeningRun.objects.start(ScreeningRun.Why.RECORD, by=member)
     for wanted in SAMPLES:
-        sample = Sample(
-            code=wanted.code,
-            composition_text=wanted.composition,
-            composition_sum=Sample.CompositionSum.EXACT,
-            notes=wanted.notes,
-            simulated=True,
-        )
-        sample.log(by=member)
+        sample = _log_sample(wanted, member)
         receipt = upload.receive(
             patterns[wanted.code], name=f"{wanted.code}_simulated.xy", sample=sample, simulated=True
         )
         reading = receipt.patterns[0].current_reading
         if wanted.reported_class and reading:
             ScreeningResult.objects.record_call(record, reading, reported, wanted.reported_class)
+    for name, notes in SYSTEM_NOTES.items():
+        AlloySystem.objects.filter(name=name).update(notes=notes)
+
+
+def _log_sample(wanted: DemoSample, member: User) -> Sample:
+    parent = Sample.objects.get(code=wanted.parent) if wanted.parent else None
+    sample = Sample(
+        code=wanted.code,
+        composition_text=wanted.composition,
+        parent=parent,
+        origin=Sample.Origin.ANNEALED if parent else "",
+        mass_after=MASS_AFTER.get(wanted.code),
+        notes=wanted.notes,
+        simulated=True,
+    )
+    masses = [
+        WeighedMass(substance=substance, mass=Decimal(mass), purity=Decimal(purity))
+        for substance, mass, purity in WEIGHED.get(wanted.code, ())
+    ]
+    sample.log(by=member, steps=[] if wanted.reported_class else [_made_up_step(parent)], masses=masses)
+    return sample
+
+
+def _made_up_step(parent: Sample | None) -> SynthesisStep:
+    """How a made-up sample was made; of the reported case nothing is made up."""
+    kind = SynthesisStep.Kind
+    if parent is None:
+        return SynthesisStep(kind=kind.ARC_MELTING, melts=3, atmosphere="Ar")
+    annealing = SynthesisStep(kind=kind.ANNEALING, temperature=Decimal(800), duration=Decimal(48), atmosphere="Ar")
+    annealing.quench = SynthesisStep.Quench.WATER
+    return annealing
 
 
 def _simulated(wanted: DemoSample, seed: int) -> bytes:
