@@ -276,7 +276,7 @@ class TestCounts:
         assert (axis.start + axis.first * axis.fine_step).item() == pytest.approx(20.0, abs=1e-4)
         assert (axis.fine_step * axis.stride).item() == pytest.approx(0.05, abs=1e-6)
         ramp = torch.arange(4096.0)[None]
-        assert torch.equal(torch.diff(read_points(ramp, axis)), axis.stride.float().expand(1, 1200))
+        assert torch.equal(torch.diff(read_points([ramp], axis)[0]), axis.stride.float().expand(1, 1200))
 
     def test_instruments_reach_beyond_nothing_that_the_grid_needs(self) -> None:
         instrument = draw_instrument(Draw(generator()), 2000)

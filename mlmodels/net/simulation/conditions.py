@@ -135,7 +135,7 @@ def expected_counts(
     wanted = profiles[0] * lines[:, None]
     peak = draw.log_uniform(n, low=config.peak_counts[0], high=config.peak_counts[1])
     scale = (peak / (background + others + wanted).amax(dim=1))[:, None]
-    return ExpectedCounts(*(read_points(part * scale, axis) for part in (wanted, others, background)))
+    return ExpectedCounts(*read_points([wanted * scale, others * scale, background * scale], axis))
 
 
 def is_seen(expected: ExpectedCounts, instrument: Instrument, axis: Axis, config: SimulationConfig) -> Tensor:

@@ -167,19 +167,22 @@ def _convolved(sticks: Tensor, instrument: Instrument, axis: Axis) -> Tensor:
     lorentzian = torch.exp(-torch.pi * x)
     gaussian = torch.exp(-(torch.pi**2) / (4 * 0.693147) * x * x)
     mixing = instrument.mixing[..., None]
-    spectrum = torch.fft.rfft(sticks)
     narrow = mixing * lorentzian + (1 - mixing) * gaussian
-    broad = mixing * lorentzian**2 + (1 - mixing) * (gaussian * gaussian) ** 2
-    tail = 2 * torch.pi * (instrument.asymmetry / axis.fine_step)[:, None] * frequency
-    convolved: Tensor = (spectrum[:, :, 0] * narrow + spectrum[:, :, 1] * broad) / (1 - 1j * tail)[:, None]
+    broad = mixing * lorentzian.square() + (1 - mixing) * gaussian.square().square()
+    spectrum = torch.fft.rfft(sticks)
+    convolved: Tensor = spectrum[:, :, 0].mul_(narrow).add_(spectrum[:, :, 1].mul_(broad))
+    tailed = torch.nonzero(instrument.asymmetry > 0).squeeze(1)
+    tail = 2 * torch.pi * (instrument.asymmetry / axis.fine_step)[tailed, None] * frequency
+    convolved[tailed] /= (1 - 1j * tail)[:, None]
     return convolved
 
 
-def read_points(profile: Tensor, axis: Axis) -> Tensor:
-    """What the instrument reads of ``profile`` (n, N_POINTS) at its own steps, shape (n, most points); 0 beyond the last."""
-    k = torch.arange(int(axis.n_read.max()), device=profile.device)
+def read_points(profiles: Sequence[Tensor], axis: Axis) -> list[Tensor]:
+    """What the instrument reads of each of ``profiles`` (n, N_POINTS) at its own steps: (n, most points); 0 beyond the last."""
+    k = torch.arange(int(axis.n_read.max()), device=axis.start.device)
     index = (axis.first[:, None] + axis.stride[:, None] * k).clamp(max=N_POINTS - 1)
-    return torch.gather(profile, 1, index) * (k < axis.n_read[:, None])
+    beyond = k >= axis.n_read[:, None]
+    return [torch.gather(profile, 1, index).masked_fill_(beyond, 0.0) for profile in profiles]
 
 
 def rebin(counts: Tensor, start: Tensor, step: Tensor, n_read: Tensor, wavelength: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """The published recipe (Uryu et al. 2023), over all lattice constants at once: what the field measures its networks by.
 
-Numbers as PHYSICS of the paper's released code states them, with its faults left out: sphere and shell transforms carry
+Numbers as in the paper's released code, with its faults left out: sphere and shell transforms carry
 their whole volume, and the ellipsoid's transform is exact.
 """
 
