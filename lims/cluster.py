@@ -26,7 +26,7 @@ STOP_WITHIN = 8.0
 """Seconds in which workers finish the batch that they are at."""
 
 
-class BeatingSentinel(django_q_cluster.Sentinel):
+class BeatingSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
     """A sentinel that sends a small task through the queue that its workers really wait at.
 
     Whoever kills the idle worker that holds the lock of that queue leaves a cluster that looks alive and does nothing
@@ -46,7 +46,7 @@ class BeatingSentinel(django_q_cluster.Sentinel):
                 )
 
 
-class Cluster(django_q_cluster.Cluster):
+class Cluster(django_q_cluster.Cluster):  # type: ignore[misc]
     """A cluster whose workers, when it stops, finish the batch that they are at and take no other."""
 
     def sig_handler(self, signum: int, frame: FrameType | None) -> None:

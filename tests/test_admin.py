@@ -25,7 +25,7 @@ def chief(client: Client, settings: Settings, tmp_path: Path) -> User:
     settings.MEDIA_ROOT = tmp_path
     chief = User.objects.create_superuser("chief")
     client.force_login(chief)
-    pattern = make_pattern(by=chief, sample=SampleFactory())
+    pattern = make_pattern(by=chief, sample=SampleFactory.create())
     ScreeningResult.objects.enqueue(
         ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=chief), pattern.readings.all()
     )

@@ -61,7 +61,7 @@ def test_from_the_ingot_to_the_class(
     assert "4.35" in page
     assert client.get(f"/readings/{result.reading_id}/figure.json").json()["data"][0]["x"]
     assert client.get(f"/results/{result.pk}/evidence.json").status_code == 200
-    assert b"".join(client.get(f"/patterns/{pattern.pk}/original/")) == RAS.read_bytes()  # type: ignore[arg-type]
+    assert b"".join(client.get(f"/patterns/{pattern.pk}/original/")) == RAS.read_bytes()
     assert sample.code in client.get("/samples/").content.decode()
 
     again = SimpleUploadedFile("copy.ras", RAS.read_bytes())

@@ -43,7 +43,7 @@ class TestReceive:
         (pattern,) = receipt.patterns
         sha256 = hashlib.sha256(content).hexdigest()
         assert (pattern.file.sha256, pattern.file.size) == (sha256, len(content))
-        assert (files / pattern.file.content.name).read_bytes() == content
+        assert (files / pattern.file.original.name).read_bytes() == content
         assert [path.name for path in files.rglob("*") if path.is_file()] == [sha256]
 
     def test_what_was_read_comes_back_as_it_was(self, person: User) -> None:
@@ -71,7 +71,7 @@ class TestReceive:
         assert "Cu Kα1" in translated(reading.warnings[-1])
 
     def test_the_same_bytes_again_are_found_and_not_stored_twice(self, person: User) -> None:
-        sample = SampleFactory()
+        sample = SampleFactory.create()
         first = Pattern.objects.receive(pattern_text(1), name="a.xy", by=person, sample=sample)
         again = Pattern.objects.receive(pattern_text(1), name="b.xy", by=person)
         assert (first.known, again.known) == (False, True)
@@ -185,7 +185,7 @@ class TestCorrection:
 
 
 def test_a_pattern_moves_to_its_sample_and_the_move_is_on_record(person: User) -> None:
-    sample, pattern = SampleFactory(), make_pattern(by=person)
+    sample, pattern = SampleFactory.create(), make_pattern(by=person)
     assert list(Pattern.objects.in_inbox()) == [pattern]
     pattern.move_to(sample, person)
     assert not Pattern.objects.in_inbox().exists()
@@ -197,9 +197,9 @@ class TestOriginal:
     def test_the_original_comes_as_a_download_and_nothing_else(self, person: User, client: Client) -> None:
         content = b"<script>alert(1)</script>"
         pattern = make_pattern(by=person, content=content, name='ev"il.html')
-        client.force_login(UserFactory(roles=["member"]))
+        client.force_login(UserFactory.create(roles=["member"]))
         response = client.get(f"/patterns/{pattern.pk}/original/")
-        assert b"".join(response) == content  # type: ignore[arg-type]
+        assert b"".join(response) == content
         assert response["Content-Type"] == "application/octet-stream"
         assert response["X-Content-Type-Options"] == "nosniff"
         assert response["Content-Disposition"].startswith("attachment;")
@@ -207,5 +207,5 @@ class TestOriginal:
     def test_strangers_get_nothing(self, person: User, client: Client) -> None:
         pattern = make_pattern(by=person)
         assert client.get(f"/patterns/{pattern.pk}/original/").status_code == 302
-        client.force_login(UserFactory())
+        client.force_login(UserFactory.create())
         assert client.get(f"/patterns/{pattern.pk}/original/").status_code == 403

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -69,21 +65,3 @@ def test_a_file_without_a_wavelength_is_read_as_the_labs_default() -> None:
 def test_an_impossible_wavelength_is_refused() -> None:
     with pytest.raises(PatternFileError):
         pipeline.read(pattern_text(1), "a.xy", wavelength=50)
-
-
-def test_the_web_process_never_has_torch(tmp_path: Path) -> None:
-    """Every page's module and the way of an upload, from the outside."""
-    script = """
-import sys, json, django
-django.setup()
-import lims.urls, lims.wsgi, screening.pipeline, screening.tasks, screening.files, mlmodels.registry
-from screening import pipeline
-from tests.factories import pattern_text
-pipeline.check(pipeline.read(pattern_text(1), "a.xy")[0])
-print(json.dumps([name for name in ("torch", "pandas", "matplotlib") if name in sys.modules]))
-"""
-    environment = {**os.environ, "ICOSA_DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=settings.BASE_DIR, env=environment, capture_output=True, check=True
-    )
-    assert json.loads(run.stdout.splitlines()[-1]) == []
