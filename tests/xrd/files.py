@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +84,142 @@ def xrdml_scan(
         f'<commonCountingTime unit="seconds">2.5</commonCountingTime>{extra}'
         f'<{intensities} unit="counts">{values}</{intensities}></dataPoints></scan>'
     )
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """A zip archive of ``members``, name to content."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def rasx_scan(
+    number: int = 0, axis: str = "TwoThetaTheta", attenuation: str = "1", wave: str = "Ka"
+) -> dict[str, bytes]:
+    """The members of one scan of a .rasx file."""
+    rows = (f"{x:.4f}\t{y:.0f}\t{attenuation}\r\n" for x, y in zip(TWO_THETA, COUNTS, strict=True))
+    conditions = (
+        '<?xml version="1.0" encoding="utf-8"?>\r\n<MeasurementConditions>'
+        "<GeneralInformation><Operator>試験</Operator><SampleName>模擬試料</SampleName><SystemName>SmartLab</SystemName>"
+        f"<Comment /></GeneralInformation><HWConfigurations><XrayGenerator><TargetName>Cu</TargetName>"
+        f"<WaveType>{wave}</WaveType><WavelengthKbeta>1.39225</WavelengthKbeta>"
+        "<WavelengthKalpha1>1.540593</WavelengthKalpha1><WavelengthKalpha2>1.544414</WavelengthKalpha2>"
+        f"</XrayGenerator></HWConfigurations><ScanInformation><AxisName>{axis}</AxisName><Step>0.1</Step>"
+        "<Speed>2</Speed><SpeedUnit>deg/min</SpeedUnit><IntensityUnit>counts</IntensityUnit>"
+        f"<StartTime>2025-03-07T13:28:15Z</StartTime><DataCount>{N_POINTS}</DataCount></ScanInformation>"
+        "</MeasurementConditions>"
+    )
+    return {
+        f"Data{number}/Profile{number}.txt": b"\xef\xbb\xbf" + "".join(rows).encode(),
+        f"Data{number}/MesurementConditions{number}.xml": b"\xef\xbb\xbf" + conditions.encode(),
+    }
+
+
+def rasx(*scans: dict[str, bytes]) -> bytes:
+    """A .rasx file of ``scans``, each of :func:`rasx_scan`."""
+    members = {"root.xml": b"<Root />"}
+    for scan in scans or (rasx_scan(),):
+        members |= scan
+    return zipped(members)
+
+
+def place(size: int, *fields: tuple[int, bytes]) -> bytes:
+    """``size`` zero bytes with ``fields`` at their places."""
+    record = bytearray(size)
+    for at, content in fields:
+        record[at : at + len(content)] = content
+    return bytes(record)
+
+
+def u32(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}I", *values)
+
+
+def f64(*values: float) -> bytes:
+    return struct.pack(f"<{len(values)}d", *values)
+
+
+FLOAT32_COUNTS = COUNTS.astype("<f4").tobytes()
+CU_LINES = f64(1.54184, 1.5406, 1.54439, 1.39222, 0.5)
+"""Mean Kα, Kα1, Kα2, Kβ (Å), Kα2/Kα1, as Bruker's programs state them."""
+
+
+def raw3_range(
+    scan_type: int = 0,
+    used: float = 1.5406,
+    start: float = 20.0,
+    step: float = 0.1,
+    point_size: int = 4,
+    extra: int = 0,
+) -> bytes:
+    """One range of a Bruker RAW1.01 file: header, ``extra`` bytes of supplementary headers, points."""
+    header = place(
+        304,
+        (0, u32(304, N_POINTS)),
+        (8, f64(4.0, start)),
+        (176, f64(step)),
+        (192, struct.pack("<f", 2.5)),
+        (196, u32(scan_type)),
+        (240, f64(used)),
+        (252, u32(point_size, extra)),
+    )
+    return header + bytes(extra) + FLOAT32_COUNTS
+
+
+def raw3(*ranges: bytes, status: int = 1, anode: bytes = b"CU") -> bytes:
+    """A Bruker RAW1.01 file of ``ranges``, each of :func:`raw3_range`."""
+    ranges = ranges or (raw3_range(),)
+    header = place(
+        712,
+        (0, b"RAW1.01"),
+        (8, u32(status, len(ranges))),
+        (16, b"07/31/23"),
+        (26, b"10:15:00"),
+        (36, b"Tester"),
+        (326, b"simulated"),
+        (386, b"a comment"),
+        (608, anode),
+        (616, CU_LINES),
+    )
+    return header + b"".join(ranges)
+
+
+def raw4_segment(kind: int, *fields: tuple[int, bytes], size: int) -> bytes:
+    return place(size, (0, u32(kind, size)), *fields)
+
+
+def raw4_words(name: str, words: str) -> bytes:
+    return raw4_segment(10, (12, name.encode()), (36, words.encode()), size=36 + len(words.encode()))
+
+
+def raw4_range(
+    scan_type: str = "Locked Coupled",
+    drive_at: float = 20.0,
+    start: float = 20.0,
+    step: float = 0.1,
+    point_size: int = 4,
+) -> bytes:
+    """One range of a Bruker RAW4.00 file: header, drives, points."""
+    drives = b"".join(
+        raw4_segment(50, (12, name), (56, f64(at)), size=92) for name, at in ((b"2Theta", drive_at), (b"Theta", 3.0))
+    )
+    header = place(
+        160,
+        (32, scan_type.encode()),
+        (72, f64(start, step)),
+        (88, u32(N_POINTS)),
+        (92, struct.pack("<f", 2.5)),
+        (112, f64(1.5418)),
+        (136, u32(point_size, len(drives))),
+    )
+    return header + drives + FLOAT32_COUNTS
+
+
+def raw4(*ranges: bytes) -> bytes:
+    """A Bruker RAW4.00 file of ``ranges``, each of :func:`raw4_range`."""
+    header = place(61, (0, b"RAW4.00"), (12, b"07/31/2023"), (24, b"10:15:00"))
+    tube = raw4_segment(30, (72, CU_LINES), (116, b"Cu"), size=136)
+    words = raw4_words("USER", "Tester") + raw4_words("SAMPLEID", "模擬試料") + raw4_words("COMMENT", "a comment")
+    return header + words + tube + b"".join(ranges or (raw4_range(),))

@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 
 from samples.xrd.readers import read
 from samples.xrd.sentences import PatternFileError
-from tests.xrd.files import ras_block, table, xrdml, xrdml_scan
+from tests.xrd.files import ras_block, rasx, raw3, raw3_range, raw4, raw4_range, table, xrdml, xrdml_scan
 
 GOOD_FILES = {
     "text": table(header="# wavelength 1.5406\n2theta,intensity\n").encode(),
     "german": table(";", decimal=",", header="Wellenlänge 1,5406 Å\r\n", end="\r\n").encode("latin-1"),
     "ras": (ras_block() * 2).encode("cp932"),
     "xrdml": xrdml(xrdml_scan(), xrdml_scan()),
+    "rasx": rasx(),
+    "raw3": raw3(raw3_range(), raw3_range(2, extra=40)),
+    "raw4": raw4(raw4_range(), raw4_range("Detector Scan")),
 }
 
 

@@ -78,8 +78,8 @@ def test_stopped_measurement_is_told() -> None:
     ("content", "words"),
     [
         (ras_block(axis="Phi"), "a scan of Phi, not of 2θ"),
-        (ras_block()[:4000], "cut off before the end"),
-        (ras_block()[:150], "cut off before the end"),
+        (ras_block()[:4000], "cut off or damaged"),
+        (ras_block()[:150], "cut off or damaged"),
         (ras_block().replace("1.0000\r\n20.2000", "\r\n20.2000"), "do not all have three columns"),
         (ras_block().replace("20.2000", "2O.2000"), "something in it is not a number"),
         (ras_block().replace("30.0000 ", "10.0000 "), "do not ascend"),

@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from samples.xrd.pattern import PowderPattern
+from samples.xrd.readers.bruker_raw3 import BRUKER_RAW3
+from samples.xrd.readers.bruker_raw4 import BRUKER_RAW4
 from samples.xrd.readers.decoding import unpack_gzip
 from samples.xrd.readers.ras import RAS
+from samples.xrd.readers.rasx import RASX
 from samples.xrd.readers.reader import MAX_POINTS, Reader
 from samples.xrd.readers.refused import refuse_by_name
 from samples.xrd.readers.text import TEXT
@@ -21,8 +24,15 @@ __all__ = ["MAX_FILE_BYTES", "MAX_POINTS", "READERS", "Reader", "read"]
 MAX_FILE_BYTES = 100 * 10**6
 """Larger files are refused unread. The largest measured powder patterns that we met have 1 MB."""
 
-READERS: tuple[Reader, ...] = (XRDML, RAS, TEXT)
-"""Asked in this order; the text reader takes whatever the others leave."""
+READERS: tuple[Reader, ...] = (
+    XRDML,
+    RAS,
+    RASX,
+    BRUKER_RAW3,
+    BRUKER_RAW4,
+    TEXT,
+)
+"""Asked in this order; the text reader takes whatever the others leave, unless it is known as something else."""
 
 
 def read(content: bytes, name: str = "") -> list[PowderPattern]:
@@ -40,8 +50,9 @@ def read(content: bytes, name: str = "") -> list[PowderPattern]:
             limit=MAX_FILE_BYTES // 10**6,
         )
     content = unpack_gzip(content, limit=MAX_FILE_BYTES)
-    refuse_by_name(content)
     reader = next(reader for reader in READERS if reader.recognises(content))
+    if reader is TEXT:
+        refuse_by_name(content)
     patterns = reader.read(content)
     origin: dict[str, str | int] = {"reader": reader.name, "reader_version": reader.version, "n_scans": len(patterns)}
     if name:

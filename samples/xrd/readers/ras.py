@@ -6,7 +6,6 @@ A file may hold several such blocks, one for each scan. The header is Shift-JIS,
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.readers.decoding import decode_header, plain_bytes
@@ -14,9 +13,12 @@ from samples.xrd.readers.reader import (
     MAX_POINTS,
     MAX_SCANS,
     SECONDS,
+    Metadata,
     choose_wavelength,
+    cut_off,
     parse_numbers,
-    tell_of_left_out,
+    powder_scans,
+    read_date,
     too_many_points,
     warn_of_negatives,
     without_empty,
@@ -24,7 +26,6 @@ from samples.xrd.readers.reader import (
 from samples.xrd.sentences import PatternFileError, Sentence, sentence
 
 POWDER_AXES = {"TwoThetaTheta", "TwoThetaOmega", "TwoTheta", "ThetaTwoTheta", "OmegaTwoTheta"}
-DATE_FORMATS = ("%m/%d/%y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M:%S")
 
 HEADER_LINE = re.compile(r'^\*(\S+)[ \t]+"?(.*?)"?[ \t]*$', re.MULTILINE)
 ROWS = re.compile(rb"^\*RAS_INT_START[^\n]*\n", re.MULTILINE)
@@ -50,39 +51,32 @@ class RasReader:
         for rows in ROWS.finditer(content):
             rows_end = content.find(ROWS_END, rows.end())
             if rows_end < 0:
-                raise _cut_off()
+                raise cut_off(".ras")
             header_start = max(block_start, rows.start() - MAX_HEADER_BYTES)
             header = dict(HEADER_LINE.findall(decode_header(content[header_start : rows.start()])))
             axis = header.get("MEAS_SCAN_AXIS_X_INTERNAL", "")
             axes.append(axis)
             if not axis or axis in POWDER_AXES:
-                patterns.append(_read_scan(header, content[rows.end() : rows_end]))
+                patterns.append(read_scan(header, content[rows.end() : rows_end]))
                 n_points += patterns[-1].n_points
             if n_points > MAX_POINTS or len(axes) > MAX_SCANS:
                 raise too_many_points()
             block_start = rows_end
         if not axes:
-            raise _cut_off()
-        if not patterns:
-            raise PatternFileError(
-                "The .ras file holds a scan of %(axis)s, not of 2θ. Export a 2θ/θ scan of the powder.", axis=axes[0]
-            )
-        return tell_of_left_out(patterns, [axis for axis in axes if axis and axis not in POWDER_AXES])
+            raise cut_off(".ras")
+        return powder_scans(patterns, [axis for axis in axes if axis and axis not in POWDER_AXES], ".ras")
 
 
 RAS = RasReader()
 
 
-def _cut_off() -> PatternFileError:
-    return PatternFileError("The .ras file is cut off before the end of its data. Copy it from the instrument again.")
-
-
-def _read_scan(header: dict[str, str], rows: bytes) -> PowderPattern:
+def read_scan(header: dict[str, str], rows: bytes) -> PowderPattern:
+    """One scan: what its ``header`` says by the keys of a .ras file, and its ``rows`` of 2θ, counts, attenuator factor."""
     numbers = parse_numbers(rows, limit=3 * MAX_POINTS)
     if numbers.size % 3:
         raise PatternFileError(
-            "The rows of the .ras file do not all have three columns (2θ, counts, attenuator factor). "
-            "Copy it from the instrument again."
+            "The rows do not all have three columns (2θ, counts, attenuator factor). "
+            "Copy the file from the instrument again."
         )
     two_theta, counts, attenuation = numbers.reshape(-1, 3).T
     intensity = counts * attenuation
@@ -90,7 +84,7 @@ def _read_scan(header: dict[str, str], rows: bytes) -> PowderPattern:
     wavelength, metadata, warnings = _read_wavelengths(header, anode)
     metadata |= {
         "anode": anode,
-        "measured_at": _read_date(header.get("MEAS_SCAN_START_TIME", "")),
+        "measured_at": read_date(header.get("MEAS_SCAN_START_TIME", "")),
         "instrument": _english(header.get("HW_GONIOMETER_NAME", "")),
         "sample_name": header.get("FILE_SAMPLE", "").strip(),
         "operator": header.get("FILE_OPERATOR", "").strip(),
@@ -108,9 +102,7 @@ def _read_scan(header: dict[str, str], rows: bytes) -> PowderPattern:
     )
 
 
-def _read_wavelengths(
-    header: dict[str, str], anode: str | None
-) -> tuple[float | None, dict[str, str | int | float | None], tuple[Sentence, ...]]:
+def _read_wavelengths(header: dict[str, str], anode: str | None) -> tuple[float | None, Metadata, tuple[Sentence, ...]]:
     """Wavelength (Å), metadata of its doublet, warnings; ``WAVE_TYPE`` is Ka (the doublet), Ka1 or Kb."""
     wave_type = header.get("MEAS_COND_XG_WAVE_TYPE", "Ka").lower()
     if wave_type == "kb":
@@ -144,16 +136,6 @@ def _counting_time(header: dict[str, str]) -> float | None:
     if unit == "deg/min":
         return 60 * step / speed
     return speed * SECONDS[unit] if unit in SECONDS else None
-
-
-def _read_date(text: str) -> str:
-    """ISO 8601 of a date as Rigaku writes it (month first); the text itself where it is none of these."""
-    for form in DATE_FORMATS:
-        try:
-            return datetime.strptime(text, form).isoformat()  # noqa: DTZ007  (the file names no time zone)
-        except ValueError:
-            continue
-    return text
 
 
 def _english(name: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,16 @@ MAX_SCANS = 1_000
 """Scans of one file. A series over a night has some hundred."""
 
 SECONDS = {"sec": 1.0, "seconds": 1.0, "s": 1.0, "min": 60.0}
+DATE_FORMATS = (
+    "%m/%d/%y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+)
+
+Metadata = dict[str, str | int | float | None]
+"""What a file says of itself, with None for what it leaves open; see :func:`without_empty`."""
 
 
 class Reader(Protocol):
@@ -93,6 +104,63 @@ def choose_wavelength(stated: float | None, anode: str | None) -> tuple[float | 
     return (radiation.kalpha1 if radiation else None), tuple(warnings)
 
 
+def describe_doublet(kalpha2: float | None, ratio: float | None) -> Metadata:
+    """Metadata of Kα2: its wavelength (Å) and its intensity over that of Kα1, where they are possible."""
+    low, high = WAVELENGTH_RANGE
+    return {
+        "wavelength_2": kalpha2 if kalpha2 is not None and low <= kalpha2 <= high else None,
+        "ratio_kalpha2": ratio if ratio is not None and 0 < ratio <= 1 else None,
+    }
+
+
+def even_angles(start: float, step: float, n_points: int, kind: str) -> FloatArray:
+    """Angles 2θ (degree), shape (n_points,), from ``start`` in steps of ``step``, as a ``kind`` file states them."""
+    if n_points > MAX_POINTS:
+        raise too_many_points()
+    if not (0 <= start <= 180 and 0 < step <= 180):
+        raise PatternFileError(
+            "The %(kind)s file states that 2θ starts at %(start)s° with a step of %(step)s°, which is impossible. "
+            "Copy it from the instrument again.",
+            kind=kind,
+            start=f"{start:g}",
+            step=f"{step:g}",
+        )
+    return start + step * np.arange(n_points, dtype=np.float64)
+
+
+def read_date(text: str) -> str:
+    """ISO 8601 of a date as Rigaku and Bruker write it (month first); the text itself where it is none of these."""
+    for form in DATE_FORMATS:
+        try:
+            return datetime.strptime(text, form).isoformat()  # noqa: DTZ007  (the file names no time zone)
+        except ValueError:
+            continue
+    return text
+
+
+def cut_off(kind: str) -> PatternFileError:
+    return PatternFileError("The %(kind)s file is cut off or damaged. Copy it from the instrument again.", kind=kind)
+
+
+def check_total(patterns: list[PowderPattern]) -> None:
+    """Raise PatternFileError where a file has more points or scans than a measurement has."""
+    if len(patterns) > MAX_SCANS or sum(pattern.n_points for pattern in patterns) > MAX_POINTS:
+        raise too_many_points()
+
+
+def warn_of_fixed_incidence(omega: float) -> Sentence:
+    """For a scan of the detector alone at the angle of incidence ``omega`` (degree)."""
+    return sentence(
+        "Measured at a fixed angle of incidence (ω = %(omega)s°): relative intensities and positions "
+        "differ from those of a θ–2θ scan.",
+        omega=f"{omega:g}",
+    )
+
+
+def warn_of_status(status: str) -> Sentence:
+    return sentence("The scan was not completed (its status is “%(status)s”).", status=status)
+
+
 def warn_of_negatives(intensity: FloatArray) -> tuple[Sentence, ...]:
     """A warning where intensities are negative: they are kept, but a background was removed elsewhere."""
     n_negative = int(np.count_nonzero(intensity < 0))
@@ -101,8 +169,21 @@ def warn_of_negatives(intensity: FloatArray) -> tuple[Sentence, ...]:
     return (sentence("Negative intensities (%(n)s): a background was probably removed elsewhere.", n=n_negative),)
 
 
-def tell_of_left_out(patterns: list[PowderPattern], left_out: list[str]) -> list[PowderPattern]:
-    """``patterns`` with a warning that scans over other axes, ``left_out``, stood beside them in the file."""
+def powder_scans(patterns: list[PowderPattern], left_out: list[str], kind: str) -> list[PowderPattern]:
+    """``patterns`` of a ``kind`` file, with a warning that scans over other axes, ``left_out``, stood beside them.
+
+    Raises PatternFileError where there are none.
+    """
+    if not patterns and left_out:
+        raise PatternFileError(
+            "The %(kind)s file holds a scan of %(axis)s, not of 2θ. Export a 2θ or θ–2θ scan of the powder.",
+            kind=kind,
+            axis=left_out[0],
+        )
+    if not patterns:
+        raise PatternFileError(
+            "The %(kind)s file holds no scan. Export the measurement again, or copy it again.", kind=kind
+        )
     if not left_out:
         return patterns
     said = sentence(
@@ -113,6 +194,10 @@ def tell_of_left_out(patterns: list[PowderPattern], left_out: list[str]) -> list
     return [replace(pattern, warnings=(*pattern.warnings, said)) for pattern in patterns]
 
 
-def without_empty(metadata: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:
-    """``metadata`` without what the file leaves open."""
-    return {key: value for key, value in metadata.items() if value is not None and value != ""}
+def without_empty(metadata: Metadata) -> dict[str, str | int | float]:
+    """``metadata`` without what the file leaves open, and without numbers that are none."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if value is not None and value != "" and not (isinstance(value, float) and not math.isfinite(value))
+    }

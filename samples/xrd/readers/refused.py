@@ -16,13 +16,11 @@ PICTURE = sentence("This is a picture, not a measurement. Upload the file that t
 DOCUMENT = sentence("This is a document, not a measurement. Export the pattern as two columns of text (.xy).")
 SPREADSHEET = sentence("This is a spreadsheet file. Save the sheet with 2θ and intensity as .csv and upload that.")
 BRUKER_RAW = sentence(
-    "This is a Bruker RAW file, which this version does not read. Export the scan as two columns of text (.xy)."
+    "This is an old Bruker RAW file (version 1 or 2), which this version does not read. "
+    "Convert it to version 3 or 4 (RAW1.01, RAW4.00) or to .uxd, or export two columns of text (.xy)."
 )
 BRUKER_BRML = sentence(
     "This is a Bruker .brml file, which this version does not read. Export the scan as two columns of text (.xy)."
-)
-RIGAKU_RASX = sentence(
-    "This is a Rigaku .rasx file, which this version does not read. Export the scan as .ras or .txt."
 )
 STOE_RAW = sentence(
     "This is a Stoe RAW file, which this version does not read. Export the scan as two columns of text (.xy)."
@@ -72,7 +70,6 @@ BINARY_SIGNATURES = (
     _starts(rb"V[35]RD", PHILIPS_RD),
     _starts(rb"\x89HDF\r\n\x1a\n", HDF5),
     _starts(rb"PK\x03\x04", BRUKER_BRML, b"Experiment0/"),
-    _starts(rb"PK\x03\x04", RIGAKU_RASX, b"Profile0.txt"),
     _starts(rb"PK\x03\x04", SPREADSHEET, b"xl/workbook"),
     _starts(rb"PK\x03\x04", SPREADSHEET, b"opendocument.spreadsheet"),
     _starts(rb"PK\x03\x04", DOCUMENT, b"word/document"),

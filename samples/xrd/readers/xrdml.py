@@ -6,28 +6,27 @@ are to be multiplied by ``<beamAttenuationFactors>``. Both occur in files that c
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 import numpy as np
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from samples.xrd.pattern import FloatArray, PowderPattern
 from samples.xrd.readers.decoding import plain_bytes
 from samples.xrd.readers.reader import (
     MAX_POINTS,
     MAX_SCANS,
+    Metadata,
     choose_wavelength,
     parse_numbers,
-    tell_of_left_out,
+    powder_scans,
     too_many_points,
+    warn_of_fixed_incidence,
     warn_of_negatives,
+    warn_of_status,
     without_empty,
 )
+from samples.xrd.readers.xml_tree import attribute_in, number_in, parse_xml, text_in, too_many_parts
 from samples.xrd.sentences import PatternFileError, Sentence, sentence
-
-MAX_TAGS = 200_000
-"""Tags, and attributes, of one file: a series of 100 temperatures has some 10,000."""
 
 POWDER_AXES = {"Gonio", "2Theta", "2Theta-Omega", "Omega-2Theta", "2Theta-Theta", "Theta-2Theta"}
 POWDER_MEASUREMENTS = {"Scan", "Repeated scan"}
@@ -43,9 +42,9 @@ class XrdmlReader:
         return b"<xrdMeasurement" in plain_bytes(content[:4096])
 
     def read(self, content: bytes) -> list[PowderPattern]:
-        root = _parse(content)
+        root = parse_xml(content, ".xrdml")
         if sum(1 for _ in root.iterfind("{*}xrdMeasurement/{*}scan")) > MAX_SCANS:
-            raise _too_many_parts()
+            raise too_many_parts(".xrdml")
         patterns: list[PowderPattern] = []
         passed_over: list[str] = []
         n_points = 0
@@ -62,44 +61,16 @@ class XrdmlReader:
                     n_points += patterns[-1].n_points
                     if n_points > MAX_POINTS:
                         raise too_many_points()
-        if patterns:
-            return tell_of_left_out(patterns, passed_over)
-        if not passed_over:
-            raise PatternFileError("The .xrdml file holds no scan. Export the measurement again, or copy it again.")
-        if "Area measurement" in passed_over:
+        if not patterns and "Area measurement" in passed_over:
             raise PatternFileError(
                 "The .xrdml file holds an area scan (%(n)s scans over a mesh), not a powder pattern. "
                 "Export one 2θ or θ–2θ scan of the powder.",
                 n=len(passed_over),
             )
-        raise PatternFileError(
-            "The .xrdml file holds a scan of %(axis)s, not of 2θ. Export a 2θ or θ–2θ scan of the powder.",
-            axis=passed_over[0],
-        )
+        return powder_scans(patterns, passed_over, ".xrdml")
 
 
 XRDML = XrdmlReader()
-
-
-def _parse(content: bytes) -> Element:
-    if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_TAGS:
-        raise _too_many_parts()
-    try:
-        root: Element = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException:
-        raise PatternFileError(
-            "The XML file defines entities or a document type, which no diffractometer writes and we do not read. "
-            "Export the measurement again."
-        ) from None
-    except (ParseError, ValueError, LookupError):  # ValueError, LookupError: an encoding that expat does not know
-        raise PatternFileError(
-            "The .xrdml file is cut off or damaged: its XML cannot be read to the end. Copy it from the instrument again."
-        ) from None
-    return root
-
-
-def _too_many_parts() -> PatternFileError:
-    return PatternFileError("The .xrdml file has too many parts to be a powder pattern. Export one powder scan.")
 
 
 def _read_scan(root: Element, measurement: Element, scan: Element) -> PowderPattern:
@@ -108,17 +79,17 @@ def _read_scan(root: Element, measurement: Element, scan: Element) -> PowderPatt
         raise PatternFileError("A scan in the .xrdml file has no data points. Export the measurement again.")
     intensity, warnings = _read_intensity(points)
     two_theta = _read_two_theta(points, intensity.size)
-    anode = _text(measurement, "{*}incidentBeamPath/{*}xRayTube/{*}anodeMaterial")
+    anode = text_in(measurement, "{*}incidentBeamPath/{*}xRayTube/{*}anodeMaterial")
     wavelength, metadata, wavelength_warnings = _read_wavelengths(measurement, anode)
     metadata |= {
         "anode": anode,
-        "monochromator": _attribute(measurement, "{*}incidentBeamPath/{*}monochromator", "name"),
-        "measured_at": _text(scan, "{*}header/{*}startTimeStamp"),
-        "operator": _text(scan, "{*}header/{*}author/{*}name"),
-        "instrument": _text(scan, "{*}header/{*}source/{*}instrumentControlSoftware"),
-        "sample_name": _text(root, "{*}sample/{*}id") or _text(root, "{*}sample/{*}name"),
-        "comment": _text(measurement, "{*}comment/{*}entry"),
-        "counting_time": _number(points, "{*}commonCountingTime"),
+        "monochromator": attribute_in(measurement, "{*}incidentBeamPath/{*}monochromator", "name"),
+        "measured_at": text_in(scan, "{*}header/{*}startTimeStamp"),
+        "operator": text_in(scan, "{*}header/{*}author/{*}name"),
+        "instrument": text_in(scan, "{*}header/{*}source/{*}instrumentControlSoftware"),
+        "sample_name": text_in(root, "{*}sample/{*}id") or text_in(root, "{*}sample/{*}name"),
+        "comment": text_in(measurement, "{*}comment/{*}entry"),
+        "counting_time": number_in(points, "{*}commonCountingTime"),
         "scan_axis": scan.get("scanAxis"),
         "intensity_unit": "counts",
     }
@@ -154,7 +125,7 @@ def _read_intensity(points: Element) -> tuple[FloatArray, tuple[Sentence, ...]]:
 
 def _per_point(points: Element, path: str, n_points: int) -> FloatArray:
     """The factors that ``path`` lists for each point, shape (n_points,); ones where the file has no such list."""
-    text = _text(points, path)
+    text = text_in(points, path)
     if text is None:
         return np.ones(n_points)
     factors = parse_numbers(text)
@@ -170,13 +141,13 @@ def _read_two_theta(points: Element, n_points: int) -> FloatArray:
         raise PatternFileError(
             "2θ stands still in this .xrdml file: it is no powder pattern. Export a 2θ or θ–2θ scan of the powder."
         )
-    listed = _text(positions, "{*}listPositions")
+    listed = text_in(positions, "{*}listPositions")
     if listed is not None:
         two_theta = parse_numbers(listed)
         if two_theta.size != n_points:
             raise _different_lengths(two_theta.size, n_points)
         return two_theta
-    start, end = _number(positions, "{*}startPosition"), _number(positions, "{*}endPosition")
+    start, end = number_in(positions, "{*}startPosition"), number_in(positions, "{*}endPosition")
     if start is None or end is None:
         raise PatternFileError("The .xrdml file does not say where 2θ starts and ends. Export the measurement again.")
     return np.linspace(start, end, n_points)
@@ -190,29 +161,25 @@ def _different_lengths(n_listed: int, n_points: int) -> PatternFileError:
     )
 
 
-def _read_wavelengths(
-    measurement: Element, anode: str | None
-) -> tuple[float | None, dict[str, str | int | float | None], tuple[Sentence, ...]]:
+def _read_wavelengths(measurement: Element, anode: str | None) -> tuple[float | None, Metadata, tuple[Sentence, ...]]:
     """Wavelength (Å), metadata of its doublet, warnings."""
     used = measurement.find("{*}usedWavelength")
     if used is None:
         return _no_doublet(None, anode)
     if used.get("intended") == "K-Beta":
-        return _no_doublet(_number(used, "{*}kBeta"), None)
-    wavelength, warnings = choose_wavelength(_number(used, "{*}kAlpha1"), anode)
+        return _no_doublet(number_in(used, "{*}kBeta"), None)
+    wavelength, warnings = choose_wavelength(number_in(used, "{*}kAlpha1"), anode)
     return (
         wavelength,
         {
-            "wavelength_2": _number(used, "{*}kAlpha2"),
-            "ratio_kalpha2": _number(used, "{*}ratioKAlpha2KAlpha1"),
+            "wavelength_2": number_in(used, "{*}kAlpha2"),
+            "ratio_kalpha2": number_in(used, "{*}ratioKAlpha2KAlpha1"),
         },
         warnings,
     )
 
 
-def _no_doublet(
-    stated: float | None, anode: str | None
-) -> tuple[float | None, dict[str, str | int | float | None], tuple[Sentence, ...]]:
+def _no_doublet(stated: float | None, anode: str | None) -> tuple[float | None, Metadata, tuple[Sentence, ...]]:
     wavelength, warnings = choose_wavelength(stated, anode)
     return wavelength, {}, warnings
 
@@ -222,34 +189,10 @@ def _judge_scan(scan: Element, points: Element) -> tuple[Sentence, ...]:
     warnings: list[Sentence] = []
     status = scan.get("status", "Completed")
     if status != "Completed":
-        warnings.append(sentence("The scan was not completed (its status is “%(status)s”).", status=status))
+        warnings.append(warn_of_status(status))
     if scan.get("scanAxis") == "2Theta":
         for positions in points.iterfind("{*}positions"):
-            omega = _number(positions, "{*}commonPosition")
+            omega = number_in(positions, "{*}commonPosition")
             if positions.get("axis") == "Omega" and omega is not None:
-                warnings.append(
-                    sentence(
-                        "Measured at a fixed angle of incidence (ω = %(omega)s°): relative intensities and positions "
-                        "differ from those of a θ–2θ scan.",
-                        omega=f"{omega:g}",
-                    )
-                )
+                warnings.append(warn_of_fixed_incidence(omega))
     return tuple(warnings)
-
-
-def _text(element: Element, path: str) -> str | None:
-    found = element.find(path)
-    return found.text.strip() if found is not None and found.text and found.text.strip() else None
-
-
-def _attribute(element: Element, path: str, name: str) -> str | None:
-    found = element.find(path)
-    return found.get(name) if found is not None else None
-
-
-def _number(element: Element, path: str) -> float | None:
-    text = _text(element, path)
-    if text is None:
-        return None
-    numbers = parse_numbers(text)
-    return float(numbers[0]) if numbers.size == 1 and np.isfinite(numbers[0]) else None
