@@ -6,62 +6,73 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from mlmodels.models import ModelVersion
 from samples.fields import StyledBoundField
-from samples.models import AlloySystem, Pattern, Sample
+from samples.models import AlloySystem, Pattern, Reading, Sample
 from screening.models import ScreeningResult
 
 ROWS_A_PAGE = 50
 
 
 class Column(NamedTuple):
-    """name in the address, heading, what it sorts by (ascending); `numeric` columns stand right."""
+    """name in the address, heading, the field or fact that it sorts by; `numeric` columns stand right."""
 
     name: str
     heading: str | Promise
-    order: Any = None
+    field: str = ""
     numeric: bool = False
 
 
 COLUMNS = (
-    Column("code", _("Code"), F("code")),
+    Column("code", _("Code"), "code"),
     Column("composition", _("Composition (at.%)")),
-    Column("system", _("System"), F("system__name")),
-    Column("class", _("Best class"), F("best_probability")),
-    Column("patterns", _("Patterns"), F("n_patterns"), numeric=True),
-    Column("place", _("Place"), F("place")),
-    Column("logged", _("Logged"), F("made_at")),
-    Column("activity", _("Last activity"), F("last_activity")),
+    Column("system", _("System"), "system__name"),
+    Column("class", _("Best class"), "best_probability"),
+    Column("patterns", _("Patterns"), "n_patterns", numeric=True),
+    Column("place", _("Place"), "place"),
+    Column("logged", _("Logged"), "made_at"),
+    Column("activity", _("Last activity"), "last_activity"),
 )
 NEWEST_FIRST = "-logged"
 
 
-def with_calls(samples: QuerySet[Sample]) -> QuerySet[Sample]:
-    """Each sample with `n_patterns`, the best call of the version in production, and when something last happened."""
+def _facts() -> dict[str, Any]:
+    """What is asked about each sample beyond its row: its patterns, and their best call by the version in production."""
     patterns = Pattern.objects.current().filter(sample=OuterRef("pk")).order_by().values("sample")
-    best = (
-        ScreeningResult.objects.done()
-        .production()
-        .current()
-        .filter(reading__pattern__sample=OuterRef("pk"), reading__pattern__kind=Pattern.Kind.MEASUREMENT)
-        .order_by("-probability")
+    measured = (
+        Reading.objects.current()
+        .filter(
+            pattern__sample=OuterRef("pk"), pattern__kind=Pattern.Kind.MEASUREMENT, pattern__archived_at__isnull=True
+        )
+        .order_by()
+        .values("pattern__sample")
     )
-    return samples.annotate(
-        n_patterns=Coalesce(
+    # A filter of the aggregate, not of the rows: SQLite then starts from the sample, not from all calls of the version.
+    counting = Q(results__state=ScreeningResult.State.DONE, results__model_version__state=ModelVersion.State.PRODUCTION)
+    return {
+        "n_patterns": Coalesce(
             Subquery(patterns.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), Value(0)
         ),
-        best_level=Subquery(best.values("level")[:1]),
-        best_probability=Subquery(best.values("probability")[:1]),
-        last_activity=Greatest(
+        "best_level": Subquery(measured.annotate(best=Min("results__level", filter=counting)).values("best")),
+        "best_probability": Subquery(
+            measured.annotate(best=Max("results__probability", filter=counting)).values("best")
+        ),
+        "last_activity": Greatest(
             "changed_at",
             Coalesce(Subquery(patterns.annotate(last=Max("uploaded_at")).values("last")), "changed_at"),
         ),
-    )
+    }
+
+
+def with_calls(samples: QuerySet[Sample]) -> QuerySet[Sample]:
+    """Each sample with `n_patterns`, `best_level` and `best_probability`, and `last_activity`."""
+    return samples.annotate(**_facts())
 
 
 class SampleFilterForm(forms.Form):
@@ -119,8 +130,9 @@ class SampleFilterForm(forms.Form):
             samples = samples.filter(simulated=asked["kind"] == "simulated")
         if asked.get("left"):
             samples = samples.filter(used_up=asked["left"] == "used-up")
-        rows = with_calls(samples)
-        return rows.filter(Q(best_level=asked["level"])) if asked.get("level") else rows
+        if asked.get("level"):
+            samples = samples.alias(best_level=_facts()["best_level"]).filter(Q(best_level=asked["level"]))
+        return samples
 
     @property
     def is_asking(self) -> bool:
@@ -136,26 +148,33 @@ class Heading(NamedTuple):
 
 
 class SampleTable:
-    """One page of samples, sorted and paged as the address asks."""
+    """One page of samples, sorted and paged as the address asks; the facts are asked about its rows alone."""
 
     def __init__(self, samples: QuerySet[Sample], asked: QueryDict) -> None:
         self._asked = asked
         self.sort = asked.get("sort", NEWEST_FIRST)
-        column = next((c for c in COLUMNS if c.name == self.sort.removeprefix("-") and c.order is not None), None)
-        if column is None:
+        fields = {column.name: column.field for column in COLUMNS if column.field}
+        if self.sort.removeprefix("-") not in fields:
             self.sort = NEWEST_FIRST
-            column = next(c for c in COLUMNS if c.name == "logged")
-        descending = self.sort.startswith("-")
-        order = column.order.desc(nulls_last=True) if descending else column.order.asc(nulls_last=True)
-        ordered = samples.select_related("system").order_by(order, "-pk")
-        self.page: Page[Sample] = Paginator(ordered, ROWS_A_PAGE).get_page(asked.get("page"))
+        field = fields[self.sort.removeprefix("-")]
+        facts = _facts()
+        if field in facts:
+            samples = samples.alias(**{field: facts[field]})
+        order: Any = F(field).desc() if self.sort.startswith("-") else F(field).asc()
+        if field == "best_probability":
+            order.nulls_last = True
+        keys = samples.order_by(order, "-pk").values_list("pk", flat=True)
+        self.page: Page[int] = Paginator(keys, ROWS_A_PAGE).get_page(asked.get("page"))
+        shown = list(self.page)
+        rows = with_calls(Sample.objects.filter(pk__in=shown)).select_related("system")
+        self.rows = sorted(rows, key=lambda sample: shown.index(sample.pk))
 
     @property
     def headings(self) -> list[Heading]:
         return [self._heading(column) for column in COLUMNS]
 
     def _heading(self, column: Column) -> Heading:
-        if column.order is None:
+        if not column.field:
             return Heading(column, "", "")
         direction = {column.name: "ascending", f"-{column.name}": "descending"}.get(self.sort, "")
         best_first = column.name in {"class", "patterns", "logged", "activity"}

@@ -240,7 +240,8 @@ class Sample(models.Model):
                 with transaction.atomic():
                     if wants_code:
                         self.read_compositions()
-                        system = AlloySystem.objects.for_elements(self.nominal.elements)
+                        # Those who log samples of one system at the same moment wait here for each other's code.
+                        system = AlloySystem.objects.select_for_update().for_elements(self.nominal.elements)
                         self.code = Sample.objects.next_code(system, self.parent)
                     self.save()
                     self._write_making(steps, masses)

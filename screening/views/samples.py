@@ -80,7 +80,7 @@ def system(request: HttpRequest, key: str) -> HttpResponse:
     if in_order != key:
         return redirect("screening:system", in_order)
     shown = get_object_or_404(AlloySystem, key=key)
-    table = SampleTable(with_calls(Sample.objects.current().for_system(shown)), request.GET)
+    table = SampleTable(Sample.objects.current().for_system(shown), request.GET)
     standing = next(standing for standing in system_standings() if standing.system == shown)
     context = {"system": shown, "standing": standing, "table": table, "points": LEVEL_POINTS}
     return render(request, "screening/system.html", context)

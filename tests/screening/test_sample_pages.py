@@ -47,7 +47,7 @@ def called(pattern: Pattern, version: ModelVersion, level: str, probability: flo
 
 
 def codes(page: Any) -> list[str]:
-    return [sample.code for sample in page.context["table"].page]
+    return [sample.code for sample in page.context["table"].rows]
 
 
 class TestList:
@@ -62,7 +62,7 @@ class TestList:
         called(make_pattern(sample=sample), production, "B", 0.9921)
         retired = ModelVersion.objects.create(name="before it", state="retired", sha256="1" * 64)
         called(make_pattern(sample=sample), retired, "A", 0.9999)
-        row = client.get("/samples/").context["table"].page[0]
+        row = client.get("/samples/").context["table"].rows[0]
         assert (row.best_level, row.best_probability, row.n_patterns) == ("B", 0.9921, 3)
 
     def test_calls_on_archived_blank_and_corrected_patterns_do_not_count(
@@ -75,7 +75,7 @@ class TestList:
         archived.archive(member)
         blank.mark_as(Pattern.Kind.BLANK, member)
         corrected.correct(member, wavelength=1.7889, reason="Co tube")
-        row = client.get("/samples/").context["table"].page[0]
+        row = client.get("/samples/").context["table"].rows[0]
         assert row.best_level is None
         assert row.n_patterns == 2
 
@@ -125,7 +125,7 @@ class TestList:
                 "A",
                 0.9995,
             )
-            with django_assert_num_queries(7):  # session, person, two of rights, systems, count, rows
+            with django_assert_num_queries(8):  # session, person, two of rights, systems, count, keys, rows
                 client.get("/samples/")
 
     def test_without_the_right_it_is_refused(self, client: Client) -> None:
