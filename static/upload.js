@@ -53,8 +53,12 @@ async function sendGroup(group) {
   const body = new FormData(uploadForm);
   body.delete("files");
   for (const file of group) body.append("files", file, file.name);
-  const run = document.getElementById("run-progress").dataset.run;
-  if (run) body.append("run", run);
+  await untilAnswered();
+  const { run, since } = document.getElementById("run-progress").dataset;
+  if (run) {
+    body.append("run", run);
+    body.append("since", since);
+  }
   const response = await fetch(uploadForm.action, { method: "POST", body, headers: { "HX-Request": "true" } });
   const text = await response.text();
   if (response.status === 422) return showForm(text);
@@ -63,6 +67,18 @@ async function sendGroup(group) {
   const progress = document.getElementById("run-progress");
   if (progress.dataset.address !== window.location.pathname + window.location.search) {
     history.replaceState(null, "", progress.dataset.address);
+  }
+}
+
+// While files are sent, their answers tell what changed of earlier cards, and the page asks for nothing else:
+// it could be told of cards that it does not have yet.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (sending && event.target.id === "run-progress") event.preventDefault();
+});
+
+async function untilAnswered() {
+  while (document.querySelector("#run-progress.htmx-request")) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

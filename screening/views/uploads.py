@@ -121,8 +121,9 @@ def _receive(run: ScreeningRun, files: list[UploadedFile[bytes]], sample: Sample
 def _new_cards_response(
     request: PageRequest, run: ScreeningRun, receipts: list[Receipt], listed: set[int]
 ) -> HttpResponse:
-    """The cards of one group of files; ``listed``: the patterns whose cards the page has already."""
+    """The cards of one group of files, and what changed of those that the page has already (``listed``)."""
     cards = {card.pattern.pk: card for card in cards_of_run(run)}
+    changed = _changed([cards[pk] for pk in listed], _since(request))
     added: list[Card] = []
     refused: list[Receipt] = []
     repeated: list[Receipt] = []
@@ -134,11 +135,15 @@ def _new_cards_response(
             refused.append(receipt)
         elif not new:
             repeated.append(receipt)
-    # Asked again in any case: cards of earlier groups may have changed meanwhile.
-    context = {**_run_context(request, run, list(cards.values())), "ask_again": True}
-    return render(
-        request, "screening/_cards.html", {**context, "added": added, "refused": refused, "repeated": repeated}
-    )
+    context = {
+        **_run_context(request, run, list(cards.values())),
+        "ask_again": True,  # in any case: the last answer to that leaves no card behind
+        "added": added,
+        "changed": changed,
+        "refused": refused,
+        "repeated": repeated,
+    }
+    return render(request, "screening/_cards.html", context)
 
 
 def _run_context(request: PageRequest, run: ScreeningRun, cards: list[Card]) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def _run_context(request: PageRequest, run: ScreeningRun, cards: list[Card]) -> 
 
 def _since(request: PageRequest) -> datetime | None:
     try:
-        moment = parse_datetime(request.GET.get("since", ""))
+        moment = parse_datetime(request.GET.get("since") or request.POST.get("since") or "")
     except ValueError:
         return None
     return moment if moment and timezone.is_aware(moment) else None
