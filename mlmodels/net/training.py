@@ -8,6 +8,7 @@ workers and torch build give the same weights; on a GPU, or with another number 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -80,7 +81,7 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
         "tiny": TrainingConfig(
             NetworkConfig.tiny(), SimulationConfig.tiny(), steps=20, batch=16, block=32, warm_up=5, bf16=False
         ),
-        "laptop": TrainingConfig(network, steps=9_000, workers=2),
+        "laptop": TrainingConfig(network, steps=8_000, workers=2),
         "gpu": TrainingConfig(replace(network, trunk_channels=64, hidden=128), steps=30_000, batch=1024, block=4096),
     }
     if name not in presets:
@@ -91,27 +92,19 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
 def train(config: TrainingConfig, state: Path, *, resume: bool = False) -> Network:
     """Train, writing ``state`` (.state.safetensors) and a learning curve (.jsonl) as it goes; returns the averaged network.
 
-    Under torchrun each process is one worker; else ``config.workers`` processes are started here.  Raises FileExistsError
-    where ``state`` exists and ``resume`` is not set.
+    More than one worker are processes of their own, which average their gradients.  Raises FileExistsError where ``state``
+    exists and ``resume`` is not set.
     """
     if state.exists() and not resume:
         raise FileExistsError(f"{state} exists; resume it, or remove it to begin anew")
     state.parent.mkdir(parents=True, exist_ok=True)
-    if dist.is_torchelastic_launched():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        _run_worker(config, state, dist.get_rank())
-    elif config.workers == 1:
+    if config.workers == 1:
         _run_worker(config, state, 0)
     else:
         with tempfile.TemporaryDirectory() as folder:
             rendezvous = f"file://{folder}/rendezvous"
             spawn(_join_and_run, (config, state, rendezvous), nprocs=config.workers)  # type: ignore[no-untyped-call]
     return averaged_network(config.network, state)
-
-
-def is_first_worker() -> bool:
-    """Whether this process is the one that writes: always, unless torchrun started several."""
-    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def averaged_network(network: NetworkConfig, state: Path) -> Network:
@@ -228,7 +221,7 @@ def _run_worker(config: TrainingConfig, state: Path, rank: int) -> None:
     curve = _LearningCurve(state.with_suffix(".jsonl"), config)
     saved = time.monotonic()
     for batch in worker.blocks():
-        if worker.step >= config.steps:
+        if worker.step >= config.steps or _is_orphan():
             break
         loss, output = worker.learn(batch)
         if rank == 0:
@@ -244,6 +237,12 @@ def _join_and_run(rank: int, config: TrainingConfig, state: Path, rendezvous: st
         _run_worker(config, state, rank)
     finally:
         dist.destroy_process_group()
+
+
+def _is_orphan() -> bool:
+    """Whether the process that started this worker is gone; a killed training must not go on unseen."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 def _mean_over_workers(gradients: list[Tensor]) -> None:

@@ -31,8 +31,6 @@ class Command(BaseCommand):
             network = training.train(config, out.with_name(out.name + ".state"), resume=options["resume"])
         except FileExistsError as error:
             raise CommandError(f"{error} (--resume goes on)") from None
-        if not training.is_first_worker():
-            return
         command = "manage.py " + " ".join(sys.argv[1:])
         path = checkpoint.save(finishing.make_checkpoint(out.name, config, network, command), out.parent)
         self.stdout.write(f"{path}\nCheck it: manage.py evaluate {path}")
