@@ -223,3 +223,52 @@ def raw4(*ranges: bytes) -> bytes:
     tube = raw4_segment(30, (72, CU_LINES), (116, b"Cu"), size=136)
     words = raw4_words("USER", "Tester") + raw4_words("SAMPLEID", "模擬試料") + raw4_words("COMMENT", "a comment")
     return header + words + tube + b"".join(ranges or (raw4_range(),))
+
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+def brml_scan(
+    axes: tuple[str, ...] = ("TwoTheta", "Theta"),
+    planned: int = N_POINTS,
+    times: tuple[float, ...] = (2.5,),
+    absorbers: tuple[float, ...] = (1,),
+    n_counts: int = 1,
+    view: str = "RecordedRawDataView",
+    points: str | None = None,
+) -> bytes:
+    """The RawData.xml of one scan of a .brml file; times and absorbers repeat along the points."""
+    rows = (
+        ",".join((f"{times[n % len(times)]},{absorbers[n % len(absorbers)]}", *(f"{x:.4f}" for _ in axes), f"{y:.0f}"))
+        for n, (x, y) in enumerate(zip(TWO_THETA, COUNTS, strict=True))
+    )
+    fields = "".join(f'<FieldDefinitions AxisId="{axis}" />' for axis in axes)
+    return (
+        f'<?xml version="1.0"?>\r\n<RawData {XSI}><MeasurementStatus>Stopped</MeasurementStatus>'
+        "<TimeStampStarted>2025-02-26T10:47:52+00:00</TimeStampStarted><DataRoutes>"
+        '<DataRoute RouteFlag="Measured"><ScanInformation VisibleName="Coupled TwoTheta/Theta">'
+        f"<MeasurementPoints>{planned}</MeasurementPoints><TimePerStep>2.5</TimePerStep></ScanInformation>"
+        + ("\r\n".join(f"<Datum>{row}</Datum>" for row in rows) if points is None else points)
+        + '<DataViews><RawDataView xsi:type="FixedRawDataView" Start="0" Length="1" LogicName="MeasuredTime" />'
+        '<RawDataView xsi:type="FixedRawDataView" Start="1" Length="1" LogicName="AbsorptionFactor" />'
+        f'<RawDataView xsi:type="VaryingRawDataView" Start="2" Length="{len(axes)}"><Varying>{fields}</Varying></RawDataView>'
+        f'<RawDataView xsi:type="{view}" Start="{2 + len(axes)}" Length="{n_counts}" />'
+        '</DataViews></DataRoute><DataRoute RouteFlag="Final" /></DataRoutes>'
+        "<FixedInformation><Drives>"
+        '<InfoData AxisId="Theta"><Position Unit="°" Value="3" /></InfoData></Drives>'
+        "<Instrument><PrimaryTracks><TrackInfoData><MountedOptics><InfoData /><InfoData><Tube>"
+        '<WaveLengthAlpha1 Value="1.5406" /><WaveLengthAlpha2 Value="1.54439" /><WaveLengthBeta Value="1.39222" />'
+        '<WaveLengthRatio Value="0.5" /><TubeMaterial>Cu</TubeMaterial></Tube></InfoData></MountedOptics>'
+        "</TrackInfoData></PrimaryTracks></Instrument></FixedInformation></RawData>"
+    ).encode()
+
+
+def brml(*scans: bytes) -> bytes:
+    """A .brml file of ``scans``, each of :func:`brml_scan`."""
+    container = (
+        "<DataContainer><ExperimentInfo><InstrumentDescription><DeviceTypeDesc>D2 PHASER</DeviceTypeDesc>"
+        "</InstrumentDescription></ExperimentInfo>"
+        '<MeasurementInfo UserName="試験" Comment="a comment" SampleName="模擬試料" /></DataContainer>'
+    )
+    members = {f"Experiment0/RawData{n}.xml": scan for n, scan in enumerate(scans or (brml_scan(),))}
+    return zipped({"Experiment0/DataContainer.xml": container.encode(), **members})

@@ -34,6 +34,7 @@ READ: dict[str, tuple[int, float, float, float, float, float | None]] = {
     "rasx/JO_KL_16_ZF_3_60deg_0.02step_12degpermin_001.rasx": (2851, 3.0, 60.0, 2589, 119, RIGAKU),
     "rasx/Omega-2Theta_scan_high_temperature.rasx": (1042, 44.0, 48.9968, 2.16424083709717, 0, RIGAKU),
     "rasx/TwoTheta_scan_powder.rasx": (2726, 10.0, 119.0, 170.55354309082, 13.8521060943604, RIGAKU),
+    "brml/TiOF.brml": (2469, 9.998839261, 60.012776015, 4471, 692, BRUKER),
     "bruker_raw/KGA1-CONT.RAW": (3401, 2.0, 70.0, 2174, 258, BRUKER),
     "bruker_raw/TiO2.raw": (1647, 10.0, 70.041142, 557, 328, BRUKER),
     "bruker_raw/bruker4_v5converter.raw": (4059, 37.0001, 120.00464352884, 7264, 7043, BRUKER),
@@ -46,7 +47,6 @@ READ: dict[str, tuple[int, float, float, float, float, float | None]] = {
 REFUSED = {
     "xrdml/m82762_rc1mm_1_16dg_src_slit_phi-101_3dg_-420_mesh_long.xrdml": "area scan .101 scans over a mesh",
     "text/ExampleRigaku.dat": "Rigaku text export",
-    "brml/TiOF.brml": "Bruker .brml",
     "bruker_raw/brk_raw1.raw": "old Bruker RAW",
     "gsas/FAP.XRA": "GSAS",
     "gsas/NIST660CBI.gsas": "GSAS",

@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 
 from samples.xrd.readers import read
 from samples.xrd.sentences import PatternFileError
-from tests.xrd.files import ras_block, rasx, raw3, raw3_range, raw4, raw4_range, table, xrdml, xrdml_scan
+from tests.xrd.files import (
+    brml,
+    brml_scan,
+    ras_block,
+    rasx,
+    rasx_scan,
+    raw3,
+    raw3_range,
+    raw4,
+    raw4_range,
+    table,
+    xrdml,
+    xrdml_scan,
+)
 
 GOOD_FILES = {
     "text": table(header="# wavelength 1.5406\n2theta,intensity\n").encode(),
@@ -16,6 +29,7 @@ GOOD_FILES = {
     "ras": (ras_block() * 2).encode("cp932"),
     "xrdml": xrdml(xrdml_scan(), xrdml_scan()),
     "rasx": rasx(),
+    "brml": brml(),
     "raw3": raw3(raw3_range(), raw3_range(2, extra=40)),
     "raw4": raw4(raw4_range(), raw4_range("Detector Scan")),
 }
@@ -27,6 +41,17 @@ def try_reading(content: bytes) -> None:
     except PatternFileError:
         return
     assert patterns
+
+
+def damage(content: bytes, draw: st.DataObject) -> bytes:
+    """``content`` with a few bytes changed, and perhaps a piece of it lost."""
+    damaged = bytearray(content)
+    for _ in range(draw.draw(st.integers(1, 6))):
+        damaged[draw.draw(st.integers(0, len(damaged) - 1))] = draw.draw(st.integers(0, 255))
+    if draw.draw(st.booleans()):
+        start = draw.draw(st.integers(0, len(damaged)))
+        del damaged[start : start + draw.draw(st.integers(1, len(damaged)))]
+    return bytes(damaged)
 
 
 @given(st.binary(max_size=400))
@@ -43,11 +68,23 @@ def test_any_text_of_numbers(content: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(draw=st.data())
 def test_damaged_files(kind: str, draw: st.DataObject) -> None:
-    content = bytearray(GOOD_FILES[kind])
-    for _ in range(draw.draw(st.integers(1, 6))):
-        place = draw.draw(st.integers(0, len(content) - 1))
-        content[place] = draw.draw(st.integers(0, 255))
-    if draw.draw(st.booleans()):
-        start = draw.draw(st.integers(0, len(content)))
-        del content[start : start + draw.draw(st.integers(1, len(content)))]
-    try_reading(bytes(content))
+    try_reading(damage(GOOD_FILES[kind], draw))
+
+
+MEMBERS = {
+    "profile": lambda content: rasx(rasx_scan() | {"Data0/Profile0.txt": content}),
+    "conditions": lambda content: rasx(rasx_scan() | {"Data0/MesurementConditions0.xml": content}),
+    "raw data": brml,
+}
+GOOD_MEMBERS = {
+    "profile": rasx_scan()["Data0/Profile0.txt"],
+    "conditions": rasx_scan()["Data0/MesurementConditions0.xml"],
+    "raw data": brml_scan(),
+}
+
+
+@pytest.mark.parametrize("kind", MEMBERS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(draw=st.data())
+def test_damaged_members_of_sound_archives(kind: str, draw: st.DataObject) -> None:
+    try_reading(MEMBERS[kind](damage(GOOD_MEMBERS[kind], draw)))

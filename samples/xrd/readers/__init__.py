@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from samples.xrd.pattern import PowderPattern
+from samples.xrd.readers.brml import BRML
 from samples.xrd.readers.bruker_raw3 import BRUKER_RAW3
 from samples.xrd.readers.bruker_raw4 import BRUKER_RAW4
 from samples.xrd.readers.decoding import unpack_gzip
@@ -28,6 +29,7 @@ READERS: tuple[Reader, ...] = (
     XRDML,
     RAS,
     RASX,
+    BRML,
     BRUKER_RAW3,
     BRUKER_RAW4,
     TEXT,

@@ -128,6 +128,22 @@ def even_angles(start: float, step: float, n_points: int, kind: str) -> FloatArr
     return start + step * np.arange(n_points, dtype=np.float64)
 
 
+def to_mean_counting_time(intensity: FloatArray, times: FloatArray, kind: str) -> tuple[FloatArray, list[Sentence]]:
+    """``intensity`` as if every point had been counted for the mean of ``times`` (s), and what was done for it.
+
+    Both have shape (n_points,).
+    """
+    if not (times > 0).all() or not np.isfinite(times).all():
+        raise PatternFileError(
+            "The %(kind)s file states a counting time of zero. Export the measurement again.", kind=kind
+        )
+    if np.ptp(times) == 0:
+        return intensity, []
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is refused with the pattern
+        intensity = intensity * (times.mean() / times)
+    return intensity, [sentence("The counting time varies along the scan; the intensities were brought to its mean.")]
+
+
 def read_date(text: str) -> str:
     """ISO 8601 of a date as Rigaku and Bruker write it (month first); the text itself where it is none of these."""
     for form in DATE_FORMATS:

@@ -19,9 +19,6 @@ BRUKER_RAW = sentence(
     "This is an old Bruker RAW file (version 1 or 2), which this version does not read. "
     "Convert it to version 3 or 4 (RAW1.01, RAW4.00) or to .uxd, or export two columns of text (.xy)."
 )
-BRUKER_BRML = sentence(
-    "This is a Bruker .brml file, which this version does not read. Export the scan as two columns of text (.xy)."
-)
 STOE_RAW = sentence(
     "This is a Stoe RAW file, which this version does not read. Export the scan as two columns of text (.xy)."
 )
@@ -69,7 +66,6 @@ BINARY_SIGNATURES = (
     _starts(rb"RAW(\d\.\d\d|2| )", BRUKER_RAW),
     _starts(rb"V[35]RD", PHILIPS_RD),
     _starts(rb"\x89HDF\r\n\x1a\n", HDF5),
-    _starts(rb"PK\x03\x04", BRUKER_BRML, b"Experiment0/"),
     _starts(rb"PK\x03\x04", SPREADSHEET, b"xl/workbook"),
     _starts(rb"PK\x03\x04", SPREADSHEET, b"opendocument.spreadsheet"),
     _starts(rb"PK\x03\x04", DOCUMENT, b"word/document"),

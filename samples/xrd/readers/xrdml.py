@@ -19,6 +19,7 @@ from samples.xrd.readers.reader import (
     choose_wavelength,
     parse_numbers,
     powder_scans,
+    to_mean_counting_time,
     too_many_points,
     warn_of_fixed_incidence,
     warn_of_negatives,
@@ -26,7 +27,7 @@ from samples.xrd.readers.reader import (
     without_empty,
 )
 from samples.xrd.readers.xml_tree import attribute_in, number_in, parse_xml, text_in, too_many_parts
-from samples.xrd.sentences import PatternFileError, Sentence, sentence
+from samples.xrd.sentences import PatternFileError, Sentence
 
 POWDER_AXES = {"Gonio", "2Theta", "2Theta-Omega", "Omega-2Theta", "2Theta-Theta", "Theta-2Theta"}
 POWDER_MEASUREMENTS = {"Scan", "Repeated scan"}
@@ -102,7 +103,7 @@ def _read_scan(root: Element, measurement: Element, scan: Element) -> PowderPatt
     )
 
 
-def _read_intensity(points: Element) -> tuple[FloatArray, tuple[Sentence, ...]]:
+def _read_intensity(points: Element) -> tuple[FloatArray, list[Sentence]]:
     """Intensities at one attenuation and one counting time, shape (n_points,), and what was done for it."""
     corrected = points.find("{*}intensities")
     raw = points.find("{*}counts")
@@ -113,14 +114,7 @@ def _read_intensity(points: Element) -> tuple[FloatArray, tuple[Sentence, ...]]:
         intensity = intensity * _per_point(points, "{*}beamAttenuationFactors", intensity.size)
     else:
         raise PatternFileError("A scan in the .xrdml file has no intensities. Export the measurement again.")
-    times = _per_point(points, "{*}countingTimes", intensity.size)
-    if not (times > 0).all():
-        raise PatternFileError("The .xrdml file states a counting time of zero. Export the measurement again.")
-    if np.ptp(times) == 0:
-        return intensity, ()
-    return intensity * (times.mean() / times), (
-        sentence("The counting time varies along the scan; the intensities were brought to its mean."),
-    )
+    return to_mean_counting_time(intensity, _per_point(points, "{*}countingTimes", intensity.size), ".xrdml")
 
 
 def _per_point(points: Element, path: str, n_points: int) -> FloatArray:
