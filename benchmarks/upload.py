@@ -3,7 +3,7 @@
 A real gunicorn and a real `manage.py worker` on a database of their own, asked as the upload page asks: groups of eight
 files, then the cards every 0.7 s.
 
-python benchmarks/upload.py [--singles 40] [--drop 237] [--port 8765]
+python -m benchmarks.upload [--singles 40] [--drop 237] [--port 8765]
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from _patterns import pattern_text
+
+from benchmarks.patterns import pattern_text
 
 PROJECT = Path(__file__).resolve().parents[1]
 POLL = 0.7
@@ -124,11 +125,11 @@ def lab(port: int) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def wait_until_well(address: str) -> None:
-    for _ in range(600):
+    for _ in range(120):
         try:
             urllib.request.urlopen(address, timeout=5)
         except OSError:
-            time.sleep(0.2)
+            time.sleep(1)
         else:
             return
     raise TimeoutError(address)

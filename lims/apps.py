@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.apps import apps as every_app
 from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
@@ -18,7 +18,7 @@ class LimsConfig(AppConfig):
         post_migrate.connect(make_groups_of_roles, sender=every_app.get_app_config("screening"))
 
 
-def make_groups_of_roles(*, apps: Apps, **_signal: Any) -> None:
+def make_groups_of_roles(*, apps: Apps = apps, **_signal: Any) -> None:
     """The step of migrate that makes a group of each role."""
     try:
         apps.get_model("screening", "WorkerHeartbeat")

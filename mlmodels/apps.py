@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +17,7 @@ class MlmodelsConfig(AppConfig):
         post_migrate.connect(register_shipped_checkpoints, sender=self)
 
 
-def register_shipped_checkpoints(*, apps: Apps, **_signal: Any) -> None:
+def register_shipped_checkpoints(*, apps: Apps = apps, **_signal: Any) -> None:
     """The step of migrate that makes each shipped checkpoint a row, and puts the default one into production if none is."""
     try:
         apps.get_model("mlmodels", "Promotion")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from lims.roles import FLOORS, ROLES, make_groups
+from mlmodels.models import ModelVersion
 from screening.models import ScreeningResult, ScreeningRun, WorkerHeartbeat
 from tests.factories import UserFactory, make_reading
 
@@ -26,6 +27,13 @@ def test_migrate_makes_the_five_roles_and_mends_them() -> None:
     make_groups()
     for role, names in ROLES.items():
         assert Group.objects.get(name=role).permissions.count() == len(set(names))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_emptied_database_has_its_roles_and_its_network_again() -> None:
+    call_command("flush", interactive=False, verbosity=0)
+    assert Group.objects.count() == len(ROLES)
+    assert ModelVersion.objects.production() is not None
 
 
 def test_every_role_sees_everything_of_the_lab_and_only_admins_let_people_in() -> None:
@@ -53,7 +61,7 @@ def test_healthz_needs_no_sign_in_and_says_what_works(client: Client) -> None:
     response = client.get("/healthz")
     assert response.status_code == 200
     said = response.json()
-    assert said["worker"].pop("last_beat") == pytest.approx(1, abs=1)
+    assert said["worker"].pop("last_beat") == pytest.approx(1, abs=20)
     assert said == {"ok": True, "database": True, "queue_age": 0.0, "worker": {"alive": True}}
 
 
@@ -74,7 +82,7 @@ def test_healthz_fails_when_an_upload_has_waited_too_long_but_not_for_a_long_res
     assert client.get("/healthz").status_code == 200
     ScreeningResult.objects.update(queued_at=timezone.now() - timedelta(hours=1))
     response = client.get("/healthz")
-    assert (response.status_code, response.json()["queue_age"]) == (503, pytest.approx(3600, abs=5))
+    assert (response.status_code, response.json()["queue_age"]) == (503, pytest.approx(3600, abs=60))
     ScreeningResult.objects.update(priority=ScreeningResult.Priority.RESCREEN)
     assert client.get("/healthz").status_code == 200
 
