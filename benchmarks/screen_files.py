@@ -1,6 +1,6 @@
 """Files a second of `manage.py screen --jsonl`, after its start.
 
-python benchmarks/screen_files.py [--n 1000]
+python -m benchmarks.screen_files [--n 1000]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from _patterns import pattern_text
+from benchmarks.patterns import pattern_text
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -1,6 +1,6 @@
 """How many patterns a second are screened: rebinning, the network in batches (float32 and bf16), and one pattern alone.
 
-python benchmarks/screening.py [--checkpoint NAME] [--threads N] [--n 1024]
+python -m benchmarks.screening [--checkpoint NAME] [--threads N] [--n 1024]
 """
 
 from __future__ import annotations

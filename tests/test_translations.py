@@ -5,8 +5,10 @@ from __future__ import annotations
 import gettext
 import io
 import re
+from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from lims import messages
 
@@ -40,7 +42,7 @@ def test_translations_fill_the_same_fields() -> None:
         ids = [message.id] if isinstance(message.id, str) else list(message.id)
         strings = message.string if isinstance(message.string, (tuple, list)) else [message.string]
         allowed = set().union(*(_FIELD.findall(text) for text in ids))
-        for text in strings:
+        for text in map(str, strings):
             assert set(_FIELD.findall(text)) <= allowed, text
 
 
@@ -52,7 +54,7 @@ def test_translations_fill_the_same_fields() -> None:
         '{{ name|default:_("Sign in") }}',
     ],
 )
-def test_messages_of_templates_are_found(template: str, tmp_path, settings) -> None:
+def test_messages_of_templates_are_found(template: str, tmp_path: Path, settings: Settings) -> None:
     settings.BASE_DIR = tmp_path
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "page.html").write_text(template)
