@@ -71,7 +71,7 @@ class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
         no other.
         """
         rows = self.for_patterns(patterns).of_newest_readings().select_related("reading", "model_version")
-        ascending = sorted(rows.defer("evidence"), key=lambda row: (row.model_version.standing, row.pk))
+        ascending = sorted(rows.defer("evidence", "model_version__config"), key=lambda row: (row.model_version.standing, row.pk))
         return {row.reading.pattern_id: row for row in ascending}
 
     def enqueue(self, run: ScreeningRun, readings: Iterable[Reading]) -> list[ScreeningResult]:

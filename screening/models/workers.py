@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,6 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class WorkerHeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
+    def register(self) -> WorkerHeartbeat:
+        """The row of this process."""
+        return self.get_or_create(host=socket.gethostname(), process_id=os.getpid())[0]
+
     def alive(self) -> WorkerHeartbeatQuerySet:
         """Workers that gave a sign of life of late."""
         return self.filter(beat_at__gte=timezone.now() - timedelta(seconds=settings.WORKER_SILENCE))

@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -59,19 +58,23 @@ class Watchdog:
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        ring_every_minute()
-        WorkerHeartbeat.objects.silent_for(timedelta(days=1)).delete()
         fruitless = 0
         while not self.told_to_stop:
-            heartbeat, _made = WorkerHeartbeat.objects.get_or_create(host=socket.gethostname(), process_id=os.getpid())
-            process = self._start(heartbeat)
-            lived = self._watch(process, heartbeat)
-            self._end(process)
+            lived = False
+            try:
+                heartbeat = _register()
+            except Error as error:
+                logger.error("The database does not answer: %s", error)
+            else:
+                process = self._start(heartbeat)
+                lived = self._watch(process, heartbeat)
+                self._end(process)
             fruitless = 0 if lived else fruitless + 1
             if not self.told_to_stop:
                 logger.error("The cluster is started anew.")
                 self._wait(PAUSES[min(fruitless, len(PAUSES) - 1)])
-        heartbeat.delete()
+        with contextlib.suppress(Error):
+            WorkerHeartbeat.objects.register().delete()
 
     def _start(self, heartbeat: WorkerHeartbeat) -> subprocess.Popen[bytes]:
         """A cluster in a session, and so a process group, of its own."""
@@ -83,18 +86,24 @@ class Watchdog:
 
     def _watch(self, process: subprocess.Popen[bytes], heartbeat: WorkerHeartbeat) -> bool:
         """Return when we are told to stop, or the cluster has died or fallen silent; whether it ever gave a sign of life."""
-        lived, last_beat, deadline = False, heartbeat.beat_at, time.monotonic() + START_WITHIN
-        next_look = 0.0
+        lived, last_beat = False, heartbeat.beat_at
+        deadline, next_look = time.monotonic() + START_WITHIN, 0.0
         while not self.told_to_stop:
+            now = time.monotonic()
             if process.poll() is not None:
                 logger.error("The cluster has died (exit status %s).", process.returncode)
                 break
-            if time.monotonic() > next_look:
-                next_look = time.monotonic() + settings.WORKER_BEAT
-                beat = _last_beat(heartbeat)
-                if beat != last_beat:
-                    lived, last_beat, deadline = True, beat, time.monotonic() + settings.WORKER_SILENCE
-            if time.monotonic() > deadline:
+            if now > next_look:
+                next_look = now + settings.WORKER_BEAT
+                try:
+                    beat = _last_beat(heartbeat)
+                except Error as error:  # then silence proves nothing
+                    logger.error("The database does not answer: %s", error)
+                    deadline = max(deadline, now + settings.WORKER_SILENCE)
+                else:
+                    if beat != last_beat:
+                        lived, last_beat, deadline = True, beat, now + settings.WORKER_SILENCE
+            if now > deadline:
                 logger.error("The cluster is silent.")
                 break
             time.sleep(LOOK_EVERY)
@@ -121,14 +130,17 @@ class Watchdog:
         self.told_to_stop = True
 
 
+def _register() -> WorkerHeartbeat:
+    """The row for this worker's signs of life; and what the queue needs beside it."""
+    close_old_connections()
+    ring_every_minute()
+    WorkerHeartbeat.objects.silent_for(timedelta(days=1)).delete()
+    return WorkerHeartbeat.objects.register()
+
+
 def _last_beat(heartbeat: WorkerHeartbeat) -> datetime | None:
-    """The last sign of life in the database; the one known before where the database does not answer or lost the row."""
-    try:
-        close_old_connections()
-        heartbeat.refresh_from_db(fields=["beat_at"])
-    except (Error, WorkerHeartbeat.DoesNotExist):
-        logger.exception("The sign of life cannot be read.")
-    return heartbeat.beat_at
+    close_old_connections()
+    return WorkerHeartbeat.objects.filter(pk=heartbeat.pk).values_list("beat_at", flat=True).first()
 
 
 def _has_gpu() -> bool:
