@@ -5,6 +5,7 @@ The only module that imports Plotly.  Nothing here needs the network: the eviden
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TypedDict
 
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from mlmodels.net.grid import CANDIDATES
+from samples.xrd.bragg import q_from_two_theta
 from samples.xrd.icosahedral import reflections
 from samples.xrd.pattern import PowderPattern
 
@@ -25,6 +27,10 @@ STRONG_Q_PERP = 0.33
 
 PATTERN_COLOUR = "#0072b2"
 ICOSAHEDRAL_COLOUR = "#d55e00"
+STACK_COLOURS = (PATTERN_COLOUR, "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
+
+SAME_WAVELENGTH = 0.001
+"""Wavelengths (Å) that differ by less are drawn on one axis of 2θ."""
 
 
 class Reflection(TypedDict):
@@ -87,6 +93,40 @@ def pattern_figure(pattern: PowderPattern, name: str, *, simulated: bool) -> go.
     return go.Figure([line], layout)
 
 
+def stacked_figure(patterns: Sequence[PowderPattern], names: Sequence[str], *, simulated: bool) -> go.Figure:
+    """Patterns above each other, the first lowest, each scaled to its highest point.
+
+    Against 2θ where all have one wavelength; else against Q, without those whose wavelength is not known.
+    """
+    wavelengths = [pattern.wavelength or 0.0 for pattern in patterns]
+    shares_two_theta = not wavelengths or max(wavelengths) - min(wavelengths) < SAME_WAVELENGTH
+    lines: list[go.Scatter] = []
+    for pattern, name in zip(patterns, names, strict=True):
+        if not shares_two_theta and pattern.wavelength is None:
+            continue
+        kept = drawn_points(pattern.intensity)
+        two_theta, intensity = pattern.two_theta[kept], pattern.intensity[kept]
+        line = go.Scatter(
+            x=two_theta if shares_two_theta else q_from_two_theta(two_theta, pattern.wavelength or np.nan),
+            y=(len(lines) + (intensity - intensity.min()) / max(float(np.ptp(intensity)), 1e-12)).astype(np.float32),
+            name=name,
+            mode="lines",
+            line={"width": 1.2, "color": STACK_COLOURS[len(lines) % len(STACK_COLOURS)]},
+            hovertemplate="%{x:.3f}",
+        )
+        lines.append(line)
+    layout = _layout(
+        xaxis={"title": {"text": "2θ (°)" if shares_two_theta else "Q (Å<sup>−1</sup>)"}},
+        yaxis={"title": {"text": _("Intensity, scaled")}, "showticklabels": False, "zeroline": False},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
+        showlegend=True,
+        margin={"l": 40, "r": 15, "t": 40, "b": 45},
+    )
+    if simulated:
+        layout.annotations = [_simulated_mark()]
+    return go.Figure(lines, layout)
+
+
 def evidence_figure(evidence: NDArray[np.float32], *, simulated: bool) -> go.Figure:
     """How the probability of an icosahedral quasicrystal is spread over the candidate a_R; shape (N_CANDIDATES,)."""
     bars = go.Bar(
@@ -100,7 +140,7 @@ def evidence_figure(evidence: NDArray[np.float32], *, simulated: bool) -> go.Fig
         xaxis={"title": {"text": "a<sub>R</sub> (Å)"}, "range": [float(CANDIDATES[0]), float(CANDIDATES[-1])]},
         yaxis={"title": {"text": _("Share of the evidence")}, "tickformat": ".0%", "rangemode": "tozero"},
         showlegend=False,
-        margin={"l": 60, "r": 15, "t": 15, "b": 45},
+        margin={"l": 60, "r": 15, "t": 30, "b": 45},
     )
     if simulated:
         layout.annotations = [_simulated_mark()]
@@ -136,8 +176,8 @@ def _simulated_mark() -> go.layout.Annotation:
         x=1,
         y=1,
         xanchor="right",
-        yanchor="top",
+        yanchor="bottom",  # above the plot, where it hides no label
         showarrow=False,
-        font={"size": 20},
-        opacity=0.6,
+        font={"size": 16},
+        opacity=0.7,
     )

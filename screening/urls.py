@@ -11,6 +11,7 @@ app_name = "screening"
 urlpatterns = [
     path("samples/", samples.sample_list, name="sample-list"),
     path("samples/<str:code>/", samples.sample, name="sample"),
+    path("samples/<str:code>/figure.json", downloads.sample_figure, name="sample-figure"),
     path("systems/", samples.system_list, name="system-list"),
     path("systems/<str:key>/", samples.system, name="system"),
     path("upload/", uploads.upload, name="upload"),

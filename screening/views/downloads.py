@@ -18,11 +18,28 @@ from samples.xrd.bragg import d_from_two_theta, q_from_two_theta
 from screening import figures
 from screening.models import ScreeningResult
 
+MOST_STACKED = 8
+"""Patterns in the figure of a sample; more would be too low to be read."""
+
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def pattern_figure(request: HttpRequest, pk: int) -> HttpResponse:
     reading = _reading(pk)
     figure = figures.pattern_figure(reading.as_pattern(), str(reading.pattern), simulated=reading.pattern.simulated)
+    return HttpResponse(figure.to_json(), content_type="application/json")
+
+
+@permission_required("samples.view_pattern", raise_exception=True)
+def sample_figure(request: HttpRequest, code: str) -> HttpResponse:
+    """The newest patterns of a sample above each other, the newest on top."""
+    of_sample = Reading.objects.current().filter(pattern__sample__code=code, pattern__archived_at=None)
+    newest = of_sample.select_related("pattern", "arrays").order_by("-pattern_id")[:MOST_STACKED]
+    readings = list(reversed(newest))
+    figure = figures.stacked_figure(
+        [reading.as_pattern() for reading in readings],
+        [str(reading.pattern) for reading in readings],
+        simulated=any(reading.pattern.simulated for reading in readings),
+    )
     return HttpResponse(figure.to_json(), content_type="application/json")
 
 

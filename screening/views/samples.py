@@ -44,6 +44,7 @@ def sample(request: HttpRequest, code: str) -> HttpResponse:
         "sample": shown,
         "compositions": compositions_by_element(shown),
         "rows": rows,
+        "has_readings": any(row.pattern.current_reading for row in rows),
         "has_other_calls": any(row.others for row in rows),
         "events": timeline(shown, patterns, results),
         "pieces": with_calls(shown.pieces.current().select_related("parent")),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mlmodels.net.grid import CANDIDATES, N_CANDIDATES
 from samples.xrd.bragg import two_theta_from_q
@@ -36,6 +38,21 @@ def test_simulated_patterns_say_so_in_the_figure() -> None:
     marked = figures.pattern_figure(a_pattern(100), "a.xy", simulated=True)
     assert "SIMULATED" in marked.to_json()
     assert "SIMULATED" not in figures.pattern_figure(a_pattern(100), "a.xy", simulated=False).to_json()
+
+
+def test_patterns_of_one_wavelength_are_stacked_on_their_angles() -> None:
+    lower, upper = figures.stacked_figure([a_pattern(500), a_pattern(600)], ["a", "b"], simulated=False).data
+    assert lower.x[-1] == upper.x[-1] == 80
+    assert (lower.y.min(), lower.y.max(), upper.y.min(), upper.y.max()) == (0, 1, 1, 2)
+
+
+def test_patterns_of_several_wavelengths_are_stacked_on_q() -> None:
+    cobalt = replace(a_pattern(500), wavelength=1.788996)
+    unknown = replace(a_pattern(500), wavelength=None)
+    figure = figures.stacked_figure([a_pattern(500), unknown, cobalt], ["Cu", "?", "Co"], simulated=True)
+    assert [trace.name for trace in figure.data] == ["Cu", "Co"]
+    assert figure.data[1].x[-1] / figure.data[0].x[-1] == pytest.approx(1.540593 / 1.788996)
+    assert "SIMULATED" in figure.to_json()
 
 
 def test_evidence_stands_at_its_lattice_constants() -> None:

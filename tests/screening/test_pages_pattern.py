@@ -225,6 +225,16 @@ class TestDownloads:
         assert len(record["results"][0]["evidence"]) == 162
         assert len(record["two_theta"]) == len(record["intensity"]) == 3000
 
+    def test_a_sample_shows_its_patterns_stacked(self, client: Client, member: User) -> None:
+        sample = SampleFactory.create(code="ASR-001")
+        assert "sample-figure" not in client.get("/samples/ASR-001/").content.decode()
+        for name in ("first.xy", "second.xy"):
+            make_pattern(sample=sample, name=name)
+        make_pattern(sample=sample, name="empty.xy", content=b"\n")
+        assert "/samples/ASR-001/figure.json" in client.get("/samples/ASR-001/").content.decode()
+        figure = client.get("/samples/ASR-001/figure.json").json()
+        assert [trace["name"] for trace in figure["data"]] == ["first.xy", "second.xy"]
+
     def test_evidence_that_is_not_there_is_not_found(self, client: Client, version: ModelVersion) -> None:
         result = make_result(make_pattern(), version, state="queued")
         assert client.get(f"/results/{result.pk}/evidence.json").status_code == 404
