@@ -19,30 +19,34 @@ def typed_number(text: str) -> str:
     return plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain
 
 
-class TypedDecimalField(forms.DecimalField):
+class _Typed(forms.Field):
+    """A number in a text box: the browser's own number box would refuse what people type."""
+
     widget = forms.TextInput
+    inputmode = "decimal"
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(typed_number(value) if isinstance(value, str) else value)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": self.inputmode, "autocomplete": "off"}
+
+
+class TypedDecimalField(_Typed, forms.DecimalField):
     default_error_messages = {"invalid": _("This is not a number. Write it like 12.5, without a unit.")}
 
     def prepare_value(self, value: Any) -> Any:
         """As a person would write it: 900 for what the database keeps as 900.0."""
         return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(typed_number(value) if isinstance(value, str) else value)
 
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {**super().widget_attrs(widget), "inputmode": "decimal", "autocomplete": "off"}
+class TypedFloatField(_Typed, forms.FloatField):
+    default_error_messages = {"invalid": _("This is not a number. Write it like 1.5406, without a unit.")}
 
 
-class TypedIntegerField(forms.IntegerField):
-    widget = forms.TextInput
+class TypedIntegerField(_Typed, forms.IntegerField):
+    inputmode = "numeric"
     default_error_messages = {"invalid": _("This is not a whole number. Write it like 3.")}
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(typed_number(value) if isinstance(value, str) else value)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {**super().widget_attrs(widget), "inputmode": "numeric", "autocomplete": "off"}
 
 
 class PlainTextField(forms.CharField):
@@ -57,14 +61,20 @@ class SampleCodeField(PlainTextField):
 
     widget = forms.TextInput(attrs={"placeholder": "ASR-001", "autocomplete": "off", "autocapitalize": "none"})
 
+    def __init__(self, *, archived: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.archived = archived  # whether a sample that was put away may be named
+
     def clean(self, value: Any) -> Any:
         code = super().clean(value)
         if not code:
             return None
-        sample = Sample.objects.filter(code__iexact=code).first()
+        samples = Sample.objects.all() if self.archived else Sample.objects.current()
+        sample = samples.filter(code__iexact=code).first()
         if sample is None:
             raise ValidationError(
-                _("There is no sample “%(code)s”. Check the code, or leave the field empty."), params={"code": code}
+                _("There is no sample “%(code)s”. Log the sample first, or leave the field empty."),
+                params={"code": code},
             )
         return sample
 

@@ -47,6 +47,7 @@ class SampleForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.RadioSelect,
     )
     parent = SampleCodeField(
+        archived=True,
         label=_("Parent sample"),
         required=False,
         help_text=_("Its code, if this piece was cut or annealed from another sample."),

@@ -10,43 +10,12 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
-from samples.fields import PlainTextField, StyledBoundField, typed_number
-from samples.models import Pattern, Reading, Sample
+from samples.fields import SampleCodeField, StyledBoundField, TypedFloatField
+from samples.models import Pattern, Reading
 from samples.sentences import translated
 from samples.xrd.bragg import RADIATIONS
 from samples.xrd.pattern import check_wavelength
 from samples.xrd.sentences import PatternFileError
-
-
-class TypedFloatField(forms.FloatField):
-    """A physical quantity, typed as for TypedDecimalField."""
-
-    widget = forms.TextInput
-    default_error_messages = {"invalid": _("This is not a number. Write it like 1.5406, without a unit.")}
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python(typed_number(value) if isinstance(value, str) else value)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {**super().widget_attrs(widget), "inputmode": "decimal", "autocomplete": "off"}
-
-
-class SampleCodeField(PlainTextField):
-    """A sample by its code, in any case; None where the field may be empty and is."""
-
-    widget = forms.TextInput(attrs={"placeholder": "ASR-001", "autocomplete": "off", "autocapitalize": "none"})
-
-    def clean(self, value: Any) -> Any:
-        code = super().clean(value)
-        if not code:
-            return None
-        sample = Sample.objects.current().filter(code__iexact=code).first()
-        if sample is None:
-            raise ValidationError(
-                _("There is no sample “%(code)s”. Log the sample first, or leave the field empty."),
-                params={"code": code},
-            )
-        return sample
 
 
 class UploadForm(forms.Form):
