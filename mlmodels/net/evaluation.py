@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from scipy.stats import binomtest
 
 from mlmodels.net.calibration import expected_calibration_error
 from mlmodels.net.classify import level
-from mlmodels.net.finishing import CALIBRATION_SHARES
+from mlmodels.net.finishing import calibration_mix
 from mlmodels.net.injection import A_R_RANGE, LINE_LISTS, RATIOS, LineList, inject
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
 from mlmodels.net.preprocess import NetworkInput, rebin, why_not_screenable
@@ -105,7 +105,7 @@ def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Repo
 
 def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generator: torch.Generator) -> Report:
     """``n`` patterns of the mix of the calibration: recall by share, classes by kind, a_R, lattice type, approximants."""
-    simulation = replace(simulation, class_shares=CALIBRATION_SHARES)
+    simulation = calibration_mix(simulation)
     batches: list[SimulatedBatch] = []
     predictions: list[Prediction] = []
     for start in range(0, n, BLOCK):
