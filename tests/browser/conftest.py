@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -50,7 +49,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             time.sleep(0.2)
         yield f"http://localhost:{port}"
     finally:
-        demo.send_signal(signal.SIGINT)
+        demo.terminate()
         demo.wait(30)
 
 
