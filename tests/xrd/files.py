@@ -272,3 +272,60 @@ def brml(*scans: bytes) -> bytes:
     )
     members = {f"Experiment0/RawData{n}.xml": scan for n, scan in enumerate(scans or (brml_scan(),))}
     return zipped({"Experiment0/DataContainer.xml": container.encode(), **members})
+
+
+def uxd_range(marker: str = "_2THETACOUNTS", drive: str = "COUPLED", header: str = "") -> str:
+    """One range of a .uxd file."""
+    keys = f"_DRIVE='{drive}'\n_STEPTIME=0.500000\n_STEPSIZE=0.1\n_START=20.0\n_THETA=10.0\n_2THETA=20.0\n{header}"
+    columns = [f"{y:.0f}" for y in COUNTS]
+    if "2THETA" in marker:
+        columns = [f"{x:.3f}\t{y}" for x, y in zip(TWO_THETA, columns, strict=True)]
+    if "TIME" in marker:
+        columns = [f"{row}\t0.5" for row in columns]
+    return f"; (Data for Range)\n{keys}{marker}\n" + "".join(row + "\n" for row in columns)
+
+
+def uxd(*ranges: str) -> bytes:
+    """A .uxd file of ``ranges``, each of :func:`uxd_range`."""
+    header = (
+        "; simulated\n_FILEVERSION=2\n_SAMPLE='simulated'\n_USER='Tester'\n_DATEMEASURED='04-Mar-2010 20:59:14'\n"
+        "_WL_UNIT='A'\n_WL1=1.540600\n_WL2=1.544390\n_WL3=1.392220\n_WLRATIO=0.500000\n_ANODE='Cu'\n"
+    )
+    return (header + "".join(ranges or (uxd_range(),))).encode()
+
+
+def gsas_bank(layout: str = "STD", binning: str = "CONST", n_points: int = N_POINTS) -> str:
+    """One histogram of a GSAS file, with lines as wide as GSAS wants them."""
+    match layout:
+        case "STD":
+            fields = [f" 1{y:6.0f}" for y in COUNTS]
+        case "ESD":
+            fields = [f"{y:8.1f}{y**0.5:8.2f}" for y in COUNTS]
+        case _:
+            esd = "" if layout == "FXY" else " 10.0"
+            fields = [f"{100 * x:.2f} {y:.1f}{esd}\n" for x, y in zip(TWO_THETA, COUNTS, strict=True)]
+    n_fields = {"STD": 10, "ESD": 5}.get(layout, 1)
+    lines = ["".join(fields[n : n + n_fields]) for n in range(0, len(fields), n_fields)]
+    rows = "".join(line.rstrip("\n").ljust(80) + "\n" for line in lines)
+    return f"BANK 1 {n_points} {len(lines)} {binning} 2000.0 10.0 0 0 {layout}\n{rows}"
+
+
+def gsas(*banks: str, header: str = "simulated\n") -> bytes:
+    """A GSAS file of ``banks``, each of :func:`gsas_bank`."""
+    return (header + "".join(banks or (gsas_bank(),))).encode()
+
+
+def pdcif(
+    columns: str = "_pd_meas_2theta_scan _pd_meas_counts_total",
+    wavelength: str = "loop_ _diffrn_radiation_wavelength _diffrn_radiation_wavelength_wt\n1.540593 1.0\n1.544427 0.5\n",
+    header: str = "",
+    row: str = "{x:.1f} {y:.0f}(12)",
+) -> bytes:
+    """A powder CIF: a block with a structure and one with a pattern."""
+    rows = "\n".join(row.format(x=x, y=y) for x, y in zip(TWO_THETA, COUNTS, strict=True))
+    return (
+        "# simulated\n\ndata_structure\n_cell_length_a 4.2\n\ndata_pattern\n"
+        "_diffrn_radiation_type 'Cu K\\a'\n_pd_meas_datetime_initiated 2023-07-31T10:15:00\n"
+        "_diffrn_measurement_device_type 'D8 Advance'\n_pd_meas_info_author_name ?\n"
+        f"_pd_meas_special_details\n;\na comment\n;\n{wavelength}{header}\nloop_\n{columns}\n{rows}\n"
+    ).encode()

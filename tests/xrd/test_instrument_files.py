@@ -38,6 +38,14 @@ READ: dict[str, tuple[int, float, float, float, float, float | None]] = {
     "bruker_raw/KGA1-CONT.RAW": (3401, 2.0, 70.0, 2174, 258, BRUKER),
     "bruker_raw/TiO2.raw": (1647, 10.0, 70.041142, 557, 328, BRUKER),
     "bruker_raw/bruker4_v5converter.raw": (4059, 37.0001, 120.00464352884, 7264, 7043, BRUKER),
+    "uxd/BT86_.UXD": (2374, 3.0, 40.0, 187, 269, BRUKER),
+    "gsas/FAP.XRA": (5753, 15.0, 130.04, 609, 0, None),
+    "gsas/NIST660CBI.gsas": (8378, 15.0066, 124.9991231, 2364, 370, None),
+    "gsas/gsas.raw": (4941, 16.0, 99.98, 1163, 1206, None),
+    "pdcif/ALUMINA.cif": (3300, 2.9824, 167.9324, 119, 203, 1.5402),
+    "pdcif/multi_one.cif": (13, 10.0, 70.0, 1, 1, 1.540596),
+    "pdcif/single_one.cif": (13, 10.0, 70.0, 1, 1, 1.54),
+    "pdcif/vb5042sup1.cif": (6092, 10.01687, 89.99342, 973, 52, 1.78892),
     "text/ExampleChiPlot.chi": (10, 1.0, 10.0, 5e-2, -2.6e-2, None),
     "text/example_mac.xye": (599, 0.0, 0.598, 11.632, 113.272, None),
     "text/example_mythen.dat": (730, 2.084, 5.0, 2866.694378, 3259.561469, None),
@@ -48,15 +56,7 @@ REFUSED = {
     "xrdml/m82762_rc1mm_1_16dg_src_slit_phi-101_3dg_-420_mesh_long.xrdml": "area scan .101 scans over a mesh",
     "text/ExampleRigaku.dat": "Rigaku text export",
     "bruker_raw/brk_raw1.raw": "old Bruker RAW",
-    "gsas/FAP.XRA": "GSAS",
-    "gsas/NIST660CBI.gsas": "GSAS",
-    "gsas/gsas.raw": "GSAS",
-    "pdcif/ALUMINA.cif": "CIF",
-    "pdcif/multi_one.cif": "CIF",
-    "pdcif/single_one.cif": "CIF",
-    "pdcif/vb5042sup1.cif": "CIF",
     "stoe_raw/stoe.raw": "Stoe RAW",
-    "uxd/BT86_.UXD": "uxd",
 }
 
 
@@ -65,9 +65,14 @@ def folder(shared_data: Path) -> Path:
     return shared_data / "instrument_files"
 
 
-def read_one(path: Path) -> PowderPattern:
-    (pattern,) = read(path.read_bytes(), path.name)
-    return pattern
+N_SCANS = {"pdcif/multi_one.cif": 3}
+
+
+def read_one(path: Path, n_scans: int = 1) -> PowderPattern:
+    """The first pattern of a file that must hold ``n_scans``."""
+    patterns = read(path.read_bytes(), path.name)
+    assert len(patterns) == n_scans
+    return patterns[0]
 
 
 def test_every_file_is_accounted_for(folder: Path) -> None:
@@ -77,7 +82,7 @@ def test_every_file_is_accounted_for(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", READ)
 def test_read_exactly(folder: Path, name: str) -> None:
-    pattern = read_one(folder / name)
+    pattern = read_one(folder / name, N_SCANS.get(name, 1))
     n_points, first, last, first_intensity, last_intensity, wavelength = READ[name]
     assert pattern.n_points == n_points
     assert (pattern.two_theta[0], pattern.two_theta[-1]) == pytest.approx((first, last), abs=1e-11)
@@ -102,11 +107,43 @@ def test_headers_are_read(folder: Path) -> None:
     assert panalytical["measured_at"] == "2024-11-21T08:15:24-08:00"
     assert (panalytical["wavelength_2"], panalytical["ratio_kalpha2"]) == (1.544426, 0.5)
 
+    bruker = read_one(folder / "brml/TiOF.brml").metadata
+    assert bruker["sample_name"] == "TiOF 18F.2"
+    assert bruker["operator"] == "Lab Manager"
+    assert bruker["measured_at"] == "2025-02-26T10:47:52.8708798+00:00"
+    assert (bruker["anode"], bruker["wavelength_2"], bruker["ratio_kalpha2"]) == ("Cu", 1.54439, 0.5)
+    converted = read_one(folder / "bruker_raw/bruker4_v5converter.raw").metadata
+    assert (converted["operator"], converted["measured_at"]) == ("Yanyan", "2021-08-30T20:35:58")
+    smartlab = read_one(folder / "rasx/JO_KL_16_ZF_3_60deg_0.02step_12degpermin_001.rasx").metadata
+    assert (smartlab["sample_name"], smartlab["measured_at"]) == ("JO_KL_16_ZF", "2025-03-07T13:28:15Z")
+    refined = read_one(folder / "pdcif/vb5042sup1.cif").metadata
+    assert (refined["anode"], refined["wavelength_2"]) == ("Co", 1.79278)
+
+
+def test_sums_of_an_independent_reading(folder: Path) -> None:
+    """All counts of a file, added up by geddes 1.0.1."""
+    sums = {
+        "brml/TiOF.brml": 5856036,
+        "bruker_raw/KGA1-CONT.RAW": 1687998,
+        "bruker_raw/TiO2.raw": 565823,
+        "bruker_raw/bruker4_v5converter.raw": 32881728,
+        "gsas/FAP.XRA": 1827364,
+        "gsas/NIST660CBI.gsas": 6749509,
+        "gsas/gsas.raw": 6172227,
+        "pdcif/ALUMINA.cif": 479736,
+        "rasx/JO_KL_16_ZF_3_60deg_0.02step_12degpermin_001.rasx": 1042277,
+        "uxd/BT86_.UXD": 918372,
+    }
+    assert {name: read_one(folder / name).intensity.sum() for name in sums} == sums
+
 
 def test_doubt_is_told(folder: Path) -> None:
     (theta,) = read_one(folder / "text/example_ocx.xy").warnings
     assert "“theta”" in str(theta)
     (grazing,) = read_one(folder / "xrdml/empyrean.xrdml").warnings
     assert "ω = 4°" in str(grazing)
+    corrected, neutrons = read_one(folder / "pdcif/ALUMINA.cif").warnings
+    assert "corrected in a refinement" in str(corrected)
+    assert "not measured with X-rays" in str(neutrons)
     (negative,) = read_one(folder / "text/ExampleChiPlot.chi").warnings
     assert "Negative intensities (1)" in str(negative)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,9 @@ from samples.xrd.sentences import PatternFileError
 from tests.xrd.files import (
     brml,
     brml_scan,
+    gsas,
+    gsas_bank,
+    pdcif,
     ras_block,
     rasx,
     rasx_scan,
@@ -19,6 +24,8 @@ from tests.xrd.files import (
     raw4,
     raw4_range,
     table,
+    uxd,
+    uxd_range,
     xrdml,
     xrdml_scan,
 )
@@ -30,6 +37,9 @@ GOOD_FILES = {
     "xrdml": xrdml(xrdml_scan(), xrdml_scan()),
     "rasx": rasx(),
     "brml": brml(),
+    "uxd": uxd(uxd_range(), uxd_range("_CPS")),
+    "pdcif": pdcif(),
+    "gsas": gsas(gsas_bank("ESD"), gsas_bank("STD"), gsas_bank("FXYE")),
     "raw3": raw3(raw3_range(), raw3_range(2, extra=40)),
     "raw4": raw4(raw4_range(), raw4_range("Detector Scan")),
 }
@@ -71,7 +81,7 @@ def test_damaged_files(kind: str, draw: st.DataObject) -> None:
     try_reading(damage(GOOD_FILES[kind], draw))
 
 
-MEMBERS = {
+MEMBERS: dict[str, Callable[[bytes], bytes]] = {
     "profile": lambda content: rasx(rasx_scan() | {"Data0/Profile0.txt": content}),
     "conditions": lambda content: rasx(rasx_scan() | {"Data0/MesurementConditions0.xml": content}),
     "raw data": brml,

@@ -35,9 +35,6 @@ from tests.xrd.files import table, zipped
         (table().encode() + b"\x00" * 50, "binary file"),
         (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "web page"),
         (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "not a PANalytical"),
-        (b"title\nBANK 1 8378 838 CONST 1500.66 1.31303 0 0 STD\n    2364    2382\n", "GSAS"),
-        (b"; converted\n_FILEVERSION=2\n_SAMPLE='x'\n_DRIVE='COUPLED'\n", "uxd"),
-        (b"# comment\ndata_ALUMINA\n_pd_meas_2theta_range_min 5\n", "CIF"),
         (
             b"*TYPE = Raw\n*BEGIN\n*GROUP = 0\n*START = 10.0\n*STEP = 0.02\n*COUNT = 4\n 1, 2, 3, 4\n*END\n",
             "Rigaku text",
@@ -69,6 +66,26 @@ def test_too_large_a_file_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("row", [b"%d 1\n", b"%d\n", b"\n", b"word %d\n"])
 def test_too_many_lines_are_refused_in_time(row: bytes) -> None:
     content = b"20 1\n" + (row.replace(b"%d", b"7")) * (MAX_POINTS + 3000)
+    started = time.perf_counter()
+    with pytest.raises(PatternFileError):
+        read(content)
+    assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b" #\n" * 40 + b"x",
+        b"\n" * 4096 + b"x",
+        b"*BEGIN\n" * 200 + b"\n*START=" * 300,
+        b"*RAS_HEADER_START\n*K x" + b" " * 900_000 + b"x\n*RAS_INT_START\n1 2 3\n*RAS_INT_END\n",
+        (b"lambda A" + b" " * 4000 + b"x\n") * 500 + b"20 1\n21 2\n",
+        b"_FILEVERSION=2\n_SAMPLE= x" + b" " * 90_000 + b"x\n_WL1=1\n_COUNTS\n1 2 3\n",
+        b"lambda A" + b" " * 90_000 + b"x\nBANK 1 10 1 CONST 1500 2 0 0 STD\n     609\n",
+        b"BANK 1 10 1 CONST 1500 2 0 0 STD\n" + b"1\n" * 5_000_000,
+    ],
+)
+def test_text_that_is_hard_to_search_is_refused_in_time(content: bytes) -> None:
     started = time.perf_counter()
     with pytest.raises(PatternFileError):
         read(content)

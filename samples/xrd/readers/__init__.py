@@ -12,11 +12,14 @@ from samples.xrd.readers.brml import BRML
 from samples.xrd.readers.bruker_raw3 import BRUKER_RAW3
 from samples.xrd.readers.bruker_raw4 import BRUKER_RAW4
 from samples.xrd.readers.decoding import unpack_gzip
+from samples.xrd.readers.gsas import GSAS
+from samples.xrd.readers.pdcif import PDCIF
 from samples.xrd.readers.ras import RAS
 from samples.xrd.readers.rasx import RASX
 from samples.xrd.readers.reader import MAX_POINTS, Reader
 from samples.xrd.readers.refused import refuse_by_name
 from samples.xrd.readers.text import TEXT
+from samples.xrd.readers.uxd import UXD
 from samples.xrd.readers.xrdml import XRDML
 from samples.xrd.sentences import PatternFileError
 
@@ -32,6 +35,9 @@ READERS: tuple[Reader, ...] = (
     BRML,
     BRUKER_RAW3,
     BRUKER_RAW4,
+    UXD,
+    GSAS,
+    PDCIF,
     TEXT,
 )
 """Asked in this order; the text reader takes whatever the others leave, unless it is known as something else."""

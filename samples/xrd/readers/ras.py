@@ -27,7 +27,7 @@ from samples.xrd.sentences import PatternFileError, Sentence, sentence
 
 POWDER_AXES = {"TwoThetaTheta", "TwoThetaOmega", "TwoTheta", "ThetaTwoTheta", "OmegaTwoTheta"}
 
-HEADER_LINE = re.compile(r'^\*(\S+)[ \t]+"?(.*?)"?[ \t]*$', re.MULTILINE)
+HEADER_LINE = re.compile(r"^\*(\S+)[ \t]([^\n]*)", re.MULTILINE)
 ROWS = re.compile(rb"^\*RAS_INT_START[^\n]*\n", re.MULTILINE)
 ROWS_END = b"*RAS_INT_END"
 
@@ -53,7 +53,8 @@ class RasReader:
             if rows_end < 0:
                 raise cut_off(".ras")
             header_start = max(block_start, rows.start() - MAX_HEADER_BYTES)
-            header = dict(HEADER_LINE.findall(decode_header(content[header_start : rows.start()])))
+            lines = HEADER_LINE.findall(decode_header(content[header_start : rows.start()]))
+            header = {key: words.strip(' \t"') for key, words in lines}
             axis = header.get("MEAS_SCAN_AXIS_X_INTERNAL", "")
             axes.append(axis)
             if not axis or axis in POWDER_AXES:

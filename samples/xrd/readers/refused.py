@@ -27,13 +27,6 @@ HDF5 = sentence(
     "This is an HDF5 or NeXus file, which this version does not read. Export the pattern as two columns of text (.xy)."
 )
 ARCHIVE = sentence("This is an archive. Unpack it and upload the measurement files in it.")
-GSAS = sentence(
-    "This is a GSAS histogram, which this version does not read. Export the scan as two columns of text (.xy)."
-)
-UXD = sentence(
-    "This is a Bruker .uxd file, which this version does not read. Export the scan as two columns of text (.xy)."
-)
-CIF = sentence("This is a CIF file, which this version does not read. Export the pattern as two columns of text (.xy).")
 RIGAKU_COUNTS = sentence(
     "This is a Rigaku text export that lists counts without their angles. Export the scan as .ras, or as two columns of text."
 )
@@ -74,10 +67,7 @@ BINARY_SIGNATURES = (
 )
 TEXT_SIGNATURES = (
     _starts(rb"(?i:\s*<(!doctype\s+html|html))", WEB_PAGE),
-    _starts(rb".*?\n\s*BANK\s+\d+\s+\d+\s+\d+\s+(CONST|RALF|SLOG|TIME_MAP|COND)\b", GSAS),
-    _starts(rb"(.*?\n)?_FILEVERSION\s*=.*?\n_DRIVE\s*=", UXD),
-    _starts(rb"(\s*#[^\n]*\n|\s)*data_\S", CIF),
-    _starts(rb"(.*?\n)?\*BEGIN\s*\n.*?\n\*START\s*=.*?\n\*COUNT\s*=", RIGAKU_COUNTS),
+    _starts(rb".*?\*BEGIN\s", RIGAKU_COUNTS, b"\n*START", b"\n*COUNT"),
 )
 XML = re.compile(rb"\s*<(\?xml|[A-Za-z!])")
 
@@ -95,7 +85,7 @@ def refuse_by_name(content: bytes) -> None:
         raise _refusal(BINARY)
     head = plain_bytes(content[:HEAD])
     for signature in TEXT_SIGNATURES:
-        if signature.start.match(head):
+        if signature.start.match(head) and all(word in head for word in signature.anywhere):
             raise _refusal(signature.refusal)
     if XML.match(head) and b"xrdMeasurement" not in head:
         raise _refusal(OTHER_XML)

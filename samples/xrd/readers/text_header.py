@@ -40,6 +40,7 @@ NOT_INTENSITY = re.compile(
 MARKS = " \t#;!'\"/*%<>"
 COLUMN_BREAK = re.compile(r"[\t;,]|\s{2,}")
 MAX_TITLE = 40
+MAX_SEARCHED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,27 @@ def read_header(lines: list[str]) -> TextHeader:
     titles = _column_titles(lines)
     _check_columns(titles)
     return TextHeader(
-        wavelength=next((value for line in lines if (value := _wavelength_in(line)) is not None), None),
-        anode=next(((found[1] or found[2]).capitalize() for line in lines if (found := ANODE.search(line))), None),
+        wavelength=wavelength_stated(lines),
+        anode=anode_named(lines),
         theta_alone=bool(titles and THETA_ALONE.search(titles[0])),
     )
+
+
+def wavelength_stated(lines: list[str]) -> float | None:
+    """The wavelength of Kα1 (Å) that the first of ``lines`` to state one states."""
+    return next((value for line in lines if (value := _wavelength_in(_compact(line))) is not None), None)
+
+
+def anode_named(lines: list[str]) -> str | None:
+    """The anode ("Cu") that the first of ``lines`` to name one names."""
+    return next(
+        ((found[1] or found[2]).capitalize() for line in lines if (found := ANODE.search(_compact(line)))), None
+    )
+
+
+def _compact(line: str) -> str:
+    """``line`` with single blanks, and cut: the search takes time by the square of a run of blanks."""
+    return " ".join(line[:MAX_SEARCHED].split())
 
 
 def _wavelength_in(line: str) -> float | None:
