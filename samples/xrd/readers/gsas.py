@@ -33,8 +33,12 @@ from samples.xrd.sentences import PatternFileError
 KIND = "GSAS"
 CENTIDEGREES = 100.0
 """Hundredths of a degree in a degree."""
-RECORD = 80
-"""Characters of a line of STD and ESD."""
+RECORD, FIELD = 80, 8
+"""Characters of a line of STD and ESD, and of one number in it."""
+FIELDS_A_RECORD = 10
+COUNTS_A_RECORD = {"STD": 10, "ESD": 5}
+N_DETECTORS = {"STD": 2, "ESD": 0}
+"""Characters at the start of a field that say how many detectors counted."""
 
 BANK = re.compile(rb"^[ \t]*BANK[ \t]+\d+[ \t]+(\d{1,9})[ \t]+\d+[ \t]+([A-Z_]\w*)([^\n]*)\n", re.MULTILINE)
 COMMENT_LINE = re.compile(rb"^#[^\n]*\n?", re.MULTILINE)
@@ -55,6 +59,8 @@ class GsasReader:
 
     def read(self, content: bytes) -> list[PowderPattern]:
         content = plain_bytes(content).rstrip(b"\x1a")
+        if content.count(b"\n") > MAX_POINTS + MAX_SCANS:
+            raise too_many_points()
         banks = list(islice(BANK.finditer(content), MAX_SCANS + 1))
         if len(banks) > MAX_SCANS:
             raise too_many_points()
@@ -127,13 +133,12 @@ def _read_rows(rows: bytes, n_columns: int) -> tuple[FloatArray, FloatArray]:
 
 def _read_counts(rows: bytes, layout: str) -> FloatArray:
     """Counts that stand in fields of eight characters without a blank between them, shape (n_fields,)."""
-    if rows.count(b"\n") > MAX_POINTS // 5:
+    if COUNTS_A_RECORD[layout] * rows.count(b"\n") > MAX_POINTS + RECORD:
         raise too_many_points()
     records = b"".join(line[:RECORD].ljust(RECORD) for line in rows.split(b"\n") if line.strip())
-    fields = np.frombuffer(records, dtype="S8")
-    if layout == "STD":
-        counts = np.ascontiguousarray(fields).view("S1").reshape(-1, 8)[:, 2:]
-        fields = np.ascontiguousarray(counts).view("S6").ravel()
-    else:
-        fields = fields[::2]
-    return parse_numbers(b" ".join(fields.tolist()))
+    fields = np.frombuffer(records, dtype=np.uint8).reshape(-1, FIELD)
+    counts = fields[:: FIELDS_A_RECORD // COUNTS_A_RECORD[layout]]
+    separated = np.full((len(counts), 1 + FIELD), ord(" "), dtype=np.uint8)
+    detectors = N_DETECTORS[layout]
+    separated[:, 1 + detectors :] = counts[:, detectors:]
+    return parse_numbers(separated.tobytes())
