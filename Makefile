@@ -1,5 +1,5 @@
 # make demo    the whole lab on this machine, with demo people and samples, on http://localhost:8000
-# make test    the tests (what needs PostgreSQL or Chromium is skipped where they are absent)
+# make test    the tests, on SQLite or the database that DATABASE_URL names (the browser's are skipped without Chromium)
 # make check   lint, types, import contracts, templates, migrations
 # make bench   the benchmarks whose figures the docs quote
 # Each of these makes its own environment in .venv first; it needs Python 3.11, make and git.
