@@ -329,3 +329,20 @@ def pdcif(
         "_diffrn_measurement_device_type 'D8 Advance'\n_pd_meas_info_author_name ?\n"
         f"_pd_meas_special_details\n;\na comment\n;\n{wavelength}{header}\nloop_\n{columns}\n{rows}\n"
     ).encode()
+
+
+def rigaku_text_scan(axis: str = "2theta/theta", header: str = "", n_points: int = N_POINTS) -> str:
+    """One scan of a Rigaku text export."""
+    counts = [f"{y:.0f}" for y in COUNTS]
+    rows = "".join(", ".join(counts[n : n + 4]) + "\n" for n in range(0, len(counts), 4))
+    keys = f"*GROUP = 0\n*SCAN_AXIS = {axis}\n*START = 20.0000\n*STOP = 80.0\n*STEP = 0.1000\n{header}*COUNT = {n_points}\n"
+    return f"*BEGIN\n{keys}{rows}*END\n"
+
+
+def rigaku_text(*scans: str) -> bytes:
+    """A Rigaku text export of ``scans``, each of :func:`rigaku_text_scan`."""
+    header = (
+        "*TYPE =  Raw\n*SAMPLE = 模擬試料\n*COMMENT = simulated\n*WAVE_LENGTH1 = 1.54059\n*WAVE_LENGTH2 = 1.54441\n"
+        f"*TARGET = Cu\n*YUNIT = counts\n*GROUP_COUNT = {len(scans) or 1}\n"
+    )
+    return (header + "".join(scans or (rigaku_text_scan(),)) + "*EOF\n").encode("cp932")

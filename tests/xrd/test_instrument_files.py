@@ -54,7 +54,7 @@ READ: dict[str, tuple[int, float, float, float, float, float | None]] = {
 }
 REFUSED = {
     "xrdml/m82762_rc1mm_1_16dg_src_slit_phi-101_3dg_-420_mesh_long.xrdml": "area scan .101 scans over a mesh",
-    "text/ExampleRigaku.dat": "Rigaku text export",
+    "text/ExampleRigaku.dat": "something in it is not a number",  # a fragment, with “...” where lines are missing,
     "bruker_raw/brk_raw1.raw": "old Bruker RAW",
     "stoe_raw/stoe.raw": "Stoe RAW",
 }

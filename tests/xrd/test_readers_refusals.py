@@ -35,10 +35,6 @@ from tests.xrd.files import table, zipped
         (table().encode() + b"\x00" * 50, "binary file"),
         (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "web page"),
         (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "not a PANalytical"),
-        (
-            b"*TYPE = Raw\n*BEGIN\n*GROUP = 0\n*START = 10.0\n*STEP = 0.02\n*COUNT = 4\n 1, 2, 3, 4\n*END\n",
-            "Rigaku text",
-        ),
         (gzip.compress(table().encode())[:-20], "gzip file is cut off|gzip file is damaged"),
         (b"\x1f\x8b\x08" + bytes(30), "gzip file"),
     ],

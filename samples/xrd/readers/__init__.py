@@ -1,6 +1,6 @@
 """Reading what diffractometers and their programs write.
 
-A new format is one new module with a :class:`Reader`, and one line in ``READERS``.
+A new format is one new module with a :class:`Reader`, and one line in ``READERS``: docs/adding-a-file-format.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from samples.xrd.readers.ras import RAS
 from samples.xrd.readers.rasx import RASX
 from samples.xrd.readers.reader import MAX_POINTS, Reader
 from samples.xrd.readers.refused import refuse_by_name
+from samples.xrd.readers.rigaku_text import RIGAKU_TEXT
 from samples.xrd.readers.text import TEXT
 from samples.xrd.readers.uxd import UXD
 from samples.xrd.readers.xrdml import XRDML
@@ -38,6 +39,7 @@ READERS: tuple[Reader, ...] = (
     UXD,
     GSAS,
     PDCIF,
+    RIGAKU_TEXT,
     TEXT,
 )
 """Asked in this order; the text reader takes whatever the others leave, unless it is known as something else."""

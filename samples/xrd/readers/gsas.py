@@ -44,7 +44,7 @@ BANK = re.compile(rb"^[ \t]*BANK[ \t]+\d+[ \t]+(\d{1,9})[ \t]+\d+[ \t]+([A-Z_]\w
 COMMENT_LINE = re.compile(rb"^#[^\n]*\n?", re.MULTILINE)
 INSTRUMENT_FILE = re.compile(r"^Instrument parameter", re.IGNORECASE)
 
-MAX_HEADER_BYTES = 100_000
+MAX_HEADER_BYTES = 20_000
 MAX_COMMENT = 1_000
 
 
@@ -65,10 +65,23 @@ class GsasReader:
         if len(banks) > MAX_SCANS:
             raise too_many_points()
         header = decode_header(content[: min(banks[0].start(), MAX_HEADER_BYTES)]).splitlines()
+        anode = anode_named(header)
+        wavelength, warnings = choose_wavelength(wavelength_stated(header), anode)
+        title = next((line.strip() for line in header if line.strip() and not INSTRUMENT_FILE.match(line)), "")
+        metadata = without_empty({"anode": anode, "comment": title[:MAX_COMMENT], "intensity_unit": "counts"})
         patterns: list[PowderPattern] = []
         ends = [bank.start() for bank in banks[1:]] + [len(content)]
         for bank, end in zip(banks, ends, strict=True):
-            patterns.append(_read_bank(header, bank, content[bank.end() : end]))
+            two_theta, intensity = _read_bank(bank, content[bank.end() : end])
+            patterns.append(
+                PowderPattern(
+                    two_theta=two_theta,
+                    intensity=intensity,
+                    wavelength=wavelength,
+                    metadata=metadata,
+                    warnings=(*warnings, *warn_of_negatives(intensity)),
+                )
+            )
             check_total(patterns)
         return patterns
 
@@ -76,7 +89,8 @@ class GsasReader:
 GSAS = GsasReader()
 
 
-def _read_bank(header: list[str], bank: re.Match[bytes], rows: bytes) -> PowderPattern:
+def _read_bank(bank: re.Match[bytes], rows: bytes) -> tuple[FloatArray, FloatArray]:
+    """Angles (degree) and counts of the histogram that ``bank`` announces, each shape (n_points,)."""
     rows = COMMENT_LINE.sub(b"", rows)
     binning = bank[2].decode()
     if binning not in ("CONST", "CONS"):
@@ -102,15 +116,7 @@ def _read_bank(header: list[str], bank: re.Match[bytes], rows: bytes) -> PowderP
             )
     if intensity.size < n_points:
         raise cut_off(KIND)
-    wavelength, warnings = choose_wavelength(wavelength_stated(header), anode := anode_named(header))
-    title = next((line.strip() for line in header if line.strip() and not INSTRUMENT_FILE.match(line)), "")
-    return PowderPattern(
-        two_theta=two_theta,
-        intensity=intensity,
-        wavelength=wavelength,
-        metadata=without_empty({"anode": anode, "comment": title[:MAX_COMMENT], "intensity_unit": "counts"}),
-        warnings=(*warnings, *warn_of_negatives(intensity)),
-    )
+    return two_theta, intensity
 
 
 def _even_angles(words: list[bytes], n_points: int) -> FloatArray:

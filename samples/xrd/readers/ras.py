@@ -31,7 +31,7 @@ HEADER_LINE = re.compile(r"^\*(\S+)[ \t]([^\n]*)", re.MULTILINE)
 ROWS = re.compile(rb"^\*RAS_INT_START[^\n]*\n", re.MULTILINE)
 ROWS_END = b"*RAS_INT_END"
 
-MAX_HEADER_BYTES = 1_000_000
+MAX_HEADER_BYTES = 100_000
 
 
 class RasReader:

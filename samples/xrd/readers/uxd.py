@@ -29,7 +29,7 @@ from samples.xrd.sentences import PatternFileError
 KIND = ".uxd"
 POWDER_DRIVES = {"COUPLED", "2THETA"}
 DETECTOR_ALONE = "2THETA"
-MAX_HEADER_BYTES = 100_000
+MAX_HEADER_BYTES = 5_000
 
 HEADER_LINE = re.compile(r"^_(\w+)[ \t]*=([^\n]*)", re.MULTILINE)
 POINTS = re.compile(rb"^_(2THETA)?(COUNTS|CPS)(TIME)?[ \t=]*\n", re.MULTILINE)
