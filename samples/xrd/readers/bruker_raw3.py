@@ -1,7 +1,7 @@
 """Bruker ``.raw`` version 3 (DIFFRAC plus), which begins with ``RAW1.01``: a header of 712 bytes, then each range.
 
 A range has a header of its own, perhaps supplementary headers, and one float32 for each point. Places of the fields: as in
-the manual of Bruker's converter XCH, appendix A, by way of xylib and GSAS-II; checked on a file of each of two programs.
+the manual of Bruker's converter XCH, appendix A, by way of xylib and GSAS-II; checked on one file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bruker ``.raw`` version 4 (DIFFRAC.SUITE), which begins with ``RAW4.00``: a header of 61 bytes, then segments and ranges.
 
 A segment begins with its kind and its length. The kinds 0 and 160 begin a range: a header of 160 bytes, the segments that
-say where its drives stand, and one float32 for each point. Places of the fields: by way of xylib and GSAS-II; checked on a
-file of each of two instruments.
+say where its drives stand, and one float32 for each point. Places of the fields: by way of xylib and GSAS-II; checked on
+two files.
 """
 
 from __future__ import annotations
