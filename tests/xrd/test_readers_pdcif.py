@@ -10,7 +10,7 @@ import pytest
 
 from samples.xrd.readers import read
 from samples.xrd.sentences import PatternFileError
-from tests.xrd.files import COUNTS, TWO_THETA, pdcif
+from tests.xrd.files import COUNTS, TWO_THETA, pdcif, table
 
 EVENLY = "_pd_meas_2theta_range_min 20\n_pd_meas_2theta_range_max 80\n_pd_meas_2theta_range_inc 0.1\n"
 COUNTS_ONLY = {"columns": "_pd_meas_intensity_total", "row": "{y:.0f}"}
@@ -53,6 +53,10 @@ def test_several_blocks_are_several_patterns() -> None:
         pdcif() + pdcif().replace(b"data_structure", b"data_other").replace(b"data_pattern", b"data_second")
     )
     assert [p.metadata["sample_name"] for p in patterns] == ["pattern", "second"]
+
+
+def test_a_table_that_is_headed_like_a_block_is_none() -> None:
+    assert read(b"data_2theta intensity\n" + table().encode())[0].metadata["reader"] == "text"
 
 
 def test_points_without_a_value_are_left_out() -> None:

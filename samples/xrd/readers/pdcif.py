@@ -34,6 +34,8 @@ MAX_CIF_BYTES = 5 * 10**6
 """Larger files would take more memory than a pattern is worth. One with five refined patterns has 2 MB."""
 
 START = re.compile(rb"(?:\s|#[^\n]*\n)*data_\S", re.IGNORECASE)
+NAME_OR_LOOP = re.compile(rb"^[ \t]*(?:_[a-z]|loop_)", re.IGNORECASE | re.MULTILINE)
+HEAD = 16_384
 
 INTENSITIES = ("_pd_meas_counts_total", "_pd_meas_intensity_total", "_pd_proc_intensity_total")
 NET_INTENSITIES = "_pd_proc_intensity_net"
@@ -56,7 +58,8 @@ class PdcifReader:
     version = 1
 
     def recognises(self, content: bytes) -> bool:
-        return START.match(plain_bytes(content[:16_384])) is not None
+        head = plain_bytes(content[:HEAD])
+        return START.match(head) is not None and NAME_OR_LOOP.search(head) is not None
 
     def read(self, content: bytes) -> list[PowderPattern]:
         if len(content) > MAX_CIF_BYTES:

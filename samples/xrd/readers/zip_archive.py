@@ -23,14 +23,16 @@ MAX_UNPACKED_BYTES = 32 * 10**6
 MAX_RATIO = 200
 """Unpacked over packed size of a member. XML of an instrument is packed to a tenth, a zip bomb to a thousandth."""
 
-DAMAGED = (  # what zipfile raises where bytes of an archive are wrong
+DAMAGED = (  # what zipfile raises where bytes of an archive are wrong, or call for a password
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
     EOFError,
-    ValueError,
-    NotImplementedError,
+    OSError,
+    ArithmeticError,
+    LookupError,
     RuntimeError,
+    ValueError,
 )
 
 
