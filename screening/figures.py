@@ -174,10 +174,11 @@ def _simulated_mark() -> go.layout.Annotation:
         xref="paper",
         yref="paper",
         x=1,
-        y=1,
+        y=0,
         xanchor="right",
-        yanchor="bottom",  # above the plot, where it hides no label
+        yanchor="top",
+        yshift=-24,  # below the axis, where it hides neither a label nor the legend of a narrow screen
         showarrow=False,
-        font={"size": 16},
+        font={"size": 14},
         opacity=0.7,
     )

@@ -75,8 +75,9 @@ class Command(BaseCommand):
         until = time.monotonic() + patience
         while (n_left := waiting.count()) and time.monotonic() < until:
             self._check_children()
-            self.stdout.write(f"\rThe worker is screening: {n_left} patterns left   ", ending="")
-            self.stdout.flush()
+            if self.stdout.isatty():
+                self.stdout.write(f"\rThe worker is screening: {n_left} patterns left   ", ending="")
+                self.stdout.flush()
             time.sleep(0.5)
         self._say("")
 
