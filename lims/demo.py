@@ -30,7 +30,7 @@ The lab is running on {url}
   1. Sign in as "member" (the sign-in page shows each person's password).
   2. Home shows what waits, and the classes of each alloy system.
   3. Samples → ASR-I: the pattern, its class, and the icosahedral reflections drawn over it.
-  4. Upload: drop a file of your own diffractometer (.ras, .xrdml, or two columns of text).
+  4. Upload: drop a file of your own diffractometer (.ras, .xrdml, .brml, two columns of text, …).
 
 Ctrl-C stops everything.
 """

@@ -17,7 +17,7 @@ REFUSED = {
     "empyrean.xrdml": "covers 24 % of the range",
     "m82762_rc1mm_1_16dg_src_slit_phi-101_3dg_-420_mesh_long.xrdml": "area scan",
     "ExampleChiPlot.chi": "step of 1° is too coarse",
-    "ExampleRigaku.dat": "lists counts without their angles",
+    "ExampleRigaku.dat": "something in it is not a number",
     "example_mac.xye": "Check the wavelength",  # synchrotron data whose file names no wavelength
     "example_mythen.dat": "Check the wavelength",
 }
