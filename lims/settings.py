@@ -6,6 +6,7 @@
 | DATABASE_URL        | SQLite in ICOSA_DATA | postgresql://user:password@host/name for a shared database          |
 | SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host                      |
 | ICOSA_HOSTS         | localhost,127.0.0.1,[::1] | host names that the lab is reached by, with commas             |
+| ICOSA_HTTPS         | 0                   | 1 behind a web server that speaks TLS and sets X-Forwarded-Proto     |
 | ICOSA_DEBUG         | 0                   | 1 shows Django's error pages (never on a shared machine)             |
 | ICOSA_DEMO          | 0                   | 1 shows the demo people and their passwords on the sign-in page      |
 | ICOSA_TIME_ZONE     | UTC                 | the lab's time zone                                                  |
@@ -15,6 +16,7 @@
 | ICOSA_WAVELENGTH    | 1.540593            | radiation (Å) assumed for files that name none: the lab's default    |
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -33,16 +35,16 @@ def _flag(name: str) -> bool:
 
 
 def _kept_secret_key() -> str:
-    """The key of this installation: made at the first start, then read from the data folder."""
+    """The key of this installation: made at the first start, whole or not at all, then read from the data folder."""
     path = DATA_DIR / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        key = get_random_secret_key()
-        file.write(key)
-    return key
+    if not path.exists():
+        side_name = path.with_name(f".secret_key.{os.getpid()}")
+        side_name.touch(mode=0o600)
+        side_name.write_text(get_random_secret_key())
+        with contextlib.suppress(FileExistsError):  # another process was first, and its key counts
+            os.link(side_name, path)
+        side_name.unlink()
+    return path.read_text()
 
 
 SECRET_KEY = os.environ.get("SECRET_KEY") or _kept_secret_key()
@@ -143,6 +145,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # larger uploads go to disk while they come in
 MAX_PATTERN_FILE_SIZE = 20_000_000  # bytes; the largest measured powder patterns that we met have 1 MB
 
+if _flag("ICOSA_HTTPS"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
