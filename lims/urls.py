@@ -7,6 +7,8 @@ from django.urls import include, path
 from lims import views
 from lims.health import healthz
 
+admin.site.site_header = admin.site.site_title = "Icosa"
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("", include("samples.urls")),  # before screening: /samples/new/ is no sample's code

@@ -158,7 +158,9 @@ class ModelVersion(models.Model):
 class WeightsPart(Unchanging):
     """A piece of a version's safetensors bytes, under 5 MB, so that no row strains a database."""
 
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="weights_parts")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="weights_parts", verbose_name=_("model version")
+    )
     number = models.PositiveSmallIntegerField()
     content = models.BinaryField(editable=False)
 
@@ -170,8 +172,12 @@ class WeightsPart(Unchanging):
 class Promotion(Unchanging):
     """Who put which version into production, when and why; rows are only added."""
 
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
-    former = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="promotions", verbose_name=_("model version")
+    )
+    former = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("former version")
+    )
     promoted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("promoted by")
     )

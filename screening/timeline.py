@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -28,11 +29,11 @@ class Event:
 def timeline(sample: Sample, patterns: Iterable[Pattern], results: Iterable[ScreeningResult]) -> list[Event]:
     """Synthesis in its order, then the log, patterns by day and person, calls by day and model version."""
     steps = [
-        Event(step.done_on, str(step).capitalize(), " · ".join((*step.facts(), step.done_by, step.notes)).strip(" ·"))
+        Event(step.done_on, capfirst(str(step)), " · ".join((*step.facts(), step.done_by, step.notes)).strip(" ·"))
         for step in sample.steps.all()
     ]
     if sample.parent:
-        steps.insert(0, Event(None, f"{sample.get_origin_display() or _('made from')} {sample.parent}".capitalize()))
+        steps.insert(0, Event(None, capfirst(f"{sample.get_origin_display() or _('made from')} {sample.parent}")))
     logged = Event(sample.made_at, _("Logged"), str(sample.made_by))
     later = [*_attached(patterns), *_called(results)]
     if sample.archived_at:

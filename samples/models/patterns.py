@@ -132,7 +132,9 @@ class Pattern(models.Model):
         MEASUREMENT = "measurement", _("measurement")
         BLANK = "blank", _("blank or holder scan")
 
-    file = models.ForeignKey(PatternFile, on_delete=models.PROTECT, related_name="patterns")
+    file = models.ForeignKey(
+        PatternFile, on_delete=models.PROTECT, related_name="patterns", verbose_name=_("original file")
+    )
     scan_number = models.PositiveSmallIntegerField(_("scan number"), default=1)
     sample = models.ForeignKey(
         Sample, on_delete=models.PROTECT, null=True, blank=True, related_name="patterns", verbose_name=_("sample")

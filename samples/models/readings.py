@@ -79,7 +79,9 @@ class ReadingQuerySet(models.QuerySet["Reading"]):
 class Reading(Unchanging):
     """What was read from a pattern, numbered; a correction makes a new reading and the old one stays."""
 
-    pattern = models.ForeignKey("samples.Pattern", on_delete=models.PROTECT, related_name="readings")
+    pattern = models.ForeignKey(
+        "samples.Pattern", on_delete=models.PROTECT, related_name="readings", verbose_name=_("pattern")
+    )
     number = models.PositiveSmallIntegerField(_("number"))
     reader = models.CharField(_("reader"), max_length=40)
     reader_version = models.CharField(_("reader version"), max_length=20)
@@ -99,7 +101,9 @@ class Reading(Unchanging):
     )
     blank_scale = models.FloatField(_("scale of the blank"), null=True, blank=True)
     reason = models.CharField(_("reason for the correction"), max_length=400, blank=True)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("read by")
+    )
     made_at = models.DateTimeField(_("read at"), auto_now_add=True)
 
     objects = ReadingQuerySet.as_manager()
@@ -130,7 +134,9 @@ class Reading(Unchanging):
 class ReadingArrays(Unchanging):
     """The arrays of a reading, in a table of their own so that lists never carry them."""
 
-    reading = models.OneToOneField(Reading, on_delete=models.PROTECT, primary_key=True, related_name="arrays")
+    reading = models.OneToOneField(
+        Reading, on_delete=models.PROTECT, primary_key=True, related_name="arrays", verbose_name=_("reading")
+    )
     two_theta = models.BinaryField(editable=False)  # little-endian float64 (degree), n_points values
     intensity = models.BinaryField(editable=False)  # little-endian float32 (counts), n_points values
 

@@ -378,7 +378,7 @@ class Sample(models.Model):
 class SampleElement(models.Model):
     """One element of a sample's nominal composition, so that samples can be found by what they hold."""
 
-    sample = models.ForeignKey(Sample, on_delete=models.CASCADE, related_name="elements")
+    sample = models.ForeignKey(Sample, on_delete=models.CASCADE, related_name="elements", verbose_name=_("sample"))
     element = models.CharField(_("element"), max_length=2)
     amount = models.DecimalField(_("amount (at.%)"), max_digits=12, decimal_places=4)
 

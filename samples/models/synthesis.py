@@ -23,7 +23,9 @@ LEAST_MASS = Decimal("0.0001")
 class WeighedMass(models.Model):
     """One substance as it went onto the balance."""
 
-    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, related_name="weighed_masses")
+    sample = models.ForeignKey(
+        Sample, on_delete=models.PROTECT, related_name="weighed_masses", verbose_name=_("sample")
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=1)
     substance = models.CharField(_("substance"), max_length=60)
     mass = models.DecimalField(
@@ -81,7 +83,7 @@ class SynthesisStep(models.Model):
         FURNACE = "furnace", _("furnace cooling")
         LIQUID_NITROGEN = "liquid_nitrogen", _("liquid nitrogen")
 
-    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, related_name="steps")
+    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, related_name="steps", verbose_name=_("sample"))
     position = models.PositiveSmallIntegerField(_("position"), default=1)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     temperature = models.DecimalField(

@@ -71,7 +71,9 @@ class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
         no other.
         """
         rows = self.for_patterns(patterns).of_newest_readings().select_related("reading", "model_version")
-        ascending = sorted(rows.defer("evidence", "model_version__config"), key=lambda row: (row.model_version.standing, row.pk))
+        ascending = sorted(
+            rows.defer("evidence", "model_version__config"), key=lambda row: (row.model_version.standing, row.pk)
+        )
         return {row.reading.pattern_id: row for row in ascending}
 
     def enqueue(self, run: ScreeningRun, readings: Iterable[Reading]) -> list[ScreeningResult]:
@@ -184,9 +186,13 @@ class ScreeningResult(models.Model):
         "rescreen": Priority.RESCREEN,
     }
 
-    run = models.ForeignKey("screening.ScreeningRun", on_delete=models.PROTECT, related_name="results")
-    reading = models.ForeignKey(Reading, on_delete=models.PROTECT, related_name="results")
-    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="results")
+    run = models.ForeignKey(
+        "screening.ScreeningRun", on_delete=models.PROTECT, related_name="results", verbose_name=_("screening run")
+    )
+    reading = models.ForeignKey(Reading, on_delete=models.PROTECT, related_name="results", verbose_name=_("reading"))
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="results", verbose_name=_("model version")
+    )
 
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.QUEUED)
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.UPLOAD)

@@ -63,7 +63,9 @@ class ScreeningRun(models.Model):
         RECORD = "record", _("record of calls made elsewhere")
 
     why = models.CharField(_("why"), max_length=12, choices=Why)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("started by")
+    )
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     patterns = models.ManyToManyField(
         Pattern, through="screening.ReceivedPattern", related_name="runs", verbose_name=_("patterns received")
@@ -114,8 +116,10 @@ class ScreeningRun(models.Model):
 class ReceivedPattern(models.Model):
     """A pattern that came in with a run; ``known`` where its bytes were here before."""
 
-    run = models.ForeignKey(ScreeningRun, on_delete=models.PROTECT, related_name="received")
-    pattern = models.ForeignKey(Pattern, on_delete=models.PROTECT, related_name="received")
+    run = models.ForeignKey(
+        ScreeningRun, on_delete=models.PROTECT, related_name="received", verbose_name=_("screening run")
+    )
+    pattern = models.ForeignKey(Pattern, on_delete=models.PROTECT, related_name="received", verbose_name=_("pattern"))
     known = models.BooleanField(_("was here before"), default=False)
 
     class Meta:
