@@ -141,6 +141,7 @@ def changed(line: int, to: str) -> str:
     ("content", "words"),
     [
         ("\n".join(line.split()[1] for line in LINES), "one column.*line 1 reads “100.0”"),
+        ("100.0\n" * 3000, "one column.*line 1 reads “100.0”"),
         ("No numbers here,\nonly words.\n", "no table of numbers"),
         (changed(14, "21.3 NaN"), "Line 14 holds a value that is not a number"),
         (changed(14, "21.3 inf"), "Line 14 holds"),

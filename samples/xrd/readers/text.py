@@ -115,7 +115,7 @@ def _read_table(content: bytes) -> _Table:
             if fields:
                 table.strays.append((line_number, line.strip()))
             if len(table.strays) > MAX_STRAY_LINES:
-                raise _no_numbers() from None
+                raise _why_no_rows(table.strays) from None
             continue
         table.two_theta.append(two_theta)
         table.intensity.append(intensity)
@@ -185,10 +185,6 @@ def _why_no_rows(strays: list[tuple[int, bytes]]) -> PatternFileError:
                 line=number,
                 reads=decode_header(line)[:60],
             )
-    return _no_numbers()
-
-
-def _no_numbers() -> PatternFileError:
     return PatternFileError(
         "There is no table of numbers in this text. A pattern needs two columns: 2θ in degrees and counts."
     )
