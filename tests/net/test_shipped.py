@@ -41,7 +41,7 @@ def test_they_are_small_and_say_how_they_were_made() -> None:
     assert made.command.startswith("manage.py train")
     assert made.git_revision
     assert sum(made.calibration["prior"].values()) == pytest.approx(1)
-    assert made.metrics["published_recipe"]["recall"]["share"] >= 0.96
+    assert made.metrics["published_recipe"]["recall"]["share"] >= 0.97
     assert made.metrics["published_recipe"]["precision"]["share"] >= 0.98
 
 
