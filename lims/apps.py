@@ -14,7 +14,7 @@ class LimsConfig(AppConfig):
     verbose_name = _("Lab")
 
     def ready(self) -> None:
-        # Django does not announce the end of migrate to an app without models, such as this one.
+        # Once screening's tables stand, those of the floors below do too.
         post_migrate.connect(make_groups_of_roles, sender=every_app.get_app_config("screening"))
 
 

@@ -17,6 +17,10 @@ class ScreeningRunQuerySet(models.QuerySet["ScreeningRun"]):
     def start(self, why: ScreeningRun.Why, by: User) -> ScreeningRun:
         return self.create(why=why, started_by=by)
 
+    def uploads_of(self, person: User) -> ScreeningRunQuerySet:
+        """The uploads that this person started, and may send more files into."""
+        return self.filter(started_by=person, why=ScreeningRun.Why.UPLOAD)
+
     @transaction.atomic
     def correct(
         self,

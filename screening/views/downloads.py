@@ -55,8 +55,16 @@ def evidence_figure(request: HttpRequest, pk: int) -> HttpResponse:
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def numbers(request: HttpRequest, pk: int) -> HttpResponse:
+    return numbers_of(_reading(pk))
+
+
+@permission_required("samples.view_pattern", raise_exception=True)
+def record(request: HttpRequest, pk: int) -> HttpResponse:
+    return record_of(_reading(pk))
+
+
+def numbers_of(reading: Reading) -> HttpResponse:
     """Angles and intensities of a reading, with Q and d where the wavelength is known, as CSV."""
-    reading = _reading(pk)
     pattern = reading.as_pattern()
     columns = {"two_theta_deg": pattern.two_theta, "intensity": pattern.intensity}
     if pattern.wavelength:
@@ -73,10 +81,8 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@permission_required("samples.view_pattern", raise_exception=True)
-def record(request: HttpRequest, pk: int) -> HttpResponse:
+def record_of(reading: Reading) -> HttpResponse:
     """Everything that the page shows of a reading, with every call on it, as JSON."""
-    reading = _reading(pk)
     response = _attachment(reading, "application/json", "json")
     response.content = JsonResponse(_record(reading)).content
     return response

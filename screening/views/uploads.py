@@ -105,9 +105,8 @@ def run_address(run: ScreeningRun, sample: Sample | None) -> str:
 
 def _run_to_join(request: PageRequest) -> ScreeningRun | None:
     """The run that an earlier group of the same upload started."""
-    started = ScreeningRun.objects.filter(started_by=request.user, why=ScreeningRun.Why.UPLOAD)
     number = request.POST.get("run", "")
-    return started.filter(pk=number).first() if number.isdecimal() else None
+    return ScreeningRun.objects.uploads_of(request.user).filter(pk=number).first() if number.isdecimal() else None
 
 
 def _receive(run: ScreeningRun, files: list[UploadedFile[bytes]], sample: Sample | None) -> list[Receipt]:

@@ -1,0 +1,48 @@
+"""The addresses of the API, below /api/v1/; each floor has its own `api.py`."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.urls import path, re_path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from mlmodels.api import ModelVersionViewSet
+from samples.api import AlloySystemViewSet, SampleViewSet
+from screening.api import PatternViewSet, ResultViewSet, RunViewSet
+
+
+@extend_schema(exclude=True)
+class Nowhere(APIView):
+    """Any other address, so that a mistyped one is answered in the shape of the API too."""
+
+    permission_classes = [AllowAny]
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        raise NotFound
+
+    def get(self, request: Request) -> Response:
+        raise NotFound
+
+
+router = SimpleRouter()
+router.register("samples", SampleViewSet)
+router.register("alloy-systems", AlloySystemViewSet)
+router.register("patterns", PatternViewSet)
+router.register("results", ResultViewSet)
+router.register("runs", RunViewSet)
+router.register("models", ModelVersionViewSet)
+
+app_name = "api"
+urlpatterns = [
+    *router.urls,
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", login_required(SpectacularSwaggerSplitView.as_view(url_name="api:schema")), name="docs"),
+    re_path("", Nowhere.as_view()),
+]

@@ -1,0 +1,56 @@
+"""Samples and alloy systems for scripts."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework import mixins, serializers, viewsets
+
+from samples.models import AlloySystem, Sample
+from samples.serializers import AlloySystemSerializer, SampleSerializer
+
+
+class SampleFilter(filters.FilterSet):  # type: ignore[misc]
+    q = filters.CharFilter(method="matching", label="each word stands in code, composition, system, place or notes")
+    system = filters.CharFilter(field_name="system__key", lookup_expr="iexact", label="as Al-Ru-Si")
+    element = filters.CharFilter(field_name="elements__element", label="in the nominal composition, as Ru")
+    parent = filters.CharFilter(field_name="parent__code", lookup_expr="iexact", label="code of the parent sample")
+    made_by = filters.CharFilter(field_name="made_by__username", label="user name")
+    archived = filters.BooleanFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = Sample
+        fields = ["used_up", "simulated"]
+
+    def matching(self, samples: QuerySet[Sample], _name: str, text: str) -> QuerySet[Sample]:
+        return samples & Sample.objects.matching(text)
+
+
+class SampleViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Sample]
+):
+    """Samples by their codes. A new one without a code takes the next free one of its system."""
+
+    queryset = Sample.objects.select_related("system", "parent", "made_by", "changed_by").prefetch_related(
+        "steps", "weighed_masses"
+    )
+    serializer_class = SampleSerializer
+    filterset_class = SampleFilter
+    ordering_fields = ["made_at", "changed_at", "code"]
+    ordering = ["-made_at"]
+    lookup_field = "code"
+    lookup_value_regex = r"[\w.()+-]+"
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Sample]) -> None:
+        serializer.save(by=self.request.user)
+
+
+class AlloySystemViewSet(viewsets.ReadOnlyModelViewSet[AlloySystem]):
+    """Alloy systems by their elements in alphabetical order, as Al-Ru-Si; the first sample of one makes it."""
+
+    queryset = AlloySystem.objects.all()
+    serializer_class = AlloySystemSerializer
+    ordering_fields = ["made_at", "name", "key"]
+    ordering = ["key"]
+    lookup_field = "key"
+    lookup_value_regex = r"[A-Za-z-]+"

@@ -1,0 +1,112 @@
+"""Samples as the API reads and writes them; what a person would get wrong is said as on the form."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import Model
+from rest_framework import serializers
+
+from samples import fields as form_fields
+from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
+
+MOST_ROWS = 60
+"""Steps or masses of one sample."""
+
+Row = TypeVar("Row", bound=Model)
+
+
+class PlainTextField(serializers.CharField):
+    """Text in which full-width letters and digits mean the same as narrow ones."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return unicodedata.normalize("NFKC", super().to_internal_value(data))
+
+
+class SampleCodeField(serializers.CharField):
+    """A sample by its code, in any case."""
+
+    def __init__(self, *, archived: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.archived = archived  # whether a sample that was put away may be named
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """The text is checked first, then the sample is looked for; an empty text is no sample."""
+        code = super().run_validation(data)
+        try:
+            return form_fields.SampleCodeField(archived=self.archived, required=False).clean(code)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+    def to_representation(self, value: Sample) -> str:  # type: ignore[override]
+        return value.code
+
+
+class AlloySystemSerializer(serializers.ModelSerializer[AlloySystem]):
+    elements = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = AlloySystem
+        fields = ["key", "name", "elements", "notes", "made_at"]
+
+
+class _RowSerializer(serializers.ModelSerializer[Row]):
+    """A row of a sample, checked as the form checks it, so that each sentence stands with its own row."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        row = self.Meta.model(**attrs)  # type: ignore[misc]
+        try:
+            row.full_clean(exclude=["sample"])
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.message_dict) from error
+        return attrs
+
+
+class StepSerializer(_RowSerializer[SynthesisStep]):
+    class Meta:
+        model = SynthesisStep
+        fields = [
+            *("kind", "temperature", "duration", "melts", "wheel_speed", "atmosphere", "quench"),
+            *("done_on", "done_by", "notes"),
+        ]
+
+
+class MassSerializer(_RowSerializer[WeighedMass]):
+    substance = PlainTextField(max_length=60)
+
+    class Meta:
+        model = WeighedMass
+        fields = ["substance", "mass", "purity", "lot"]
+
+
+class SampleSerializer(serializers.ModelSerializer[Sample]):
+    """One sample with its steps and masses; `composition` and `measured` are what was read from the texts, in at.%."""
+
+    code = PlainTextField(required=False, allow_blank=True, max_length=40)
+    system = serializers.CharField(source="system.key", read_only=True)
+    parent = SampleCodeField(archived=True, required=False, allow_null=True, allow_blank=True, max_length=40)  # type: ignore[assignment]
+    steps = StepSerializer(many=True, required=False, max_length=MOST_ROWS)  # type: ignore[call-arg]
+    weighed_masses = MassSerializer(many=True, required=False, max_length=MOST_ROWS)  # type: ignore[call-arg]
+    made_by = serializers.CharField(source="made_by.username", read_only=True)
+    changed_by = serializers.CharField(source="changed_by.username", read_only=True)
+
+    class Meta:
+        model = Sample
+        fields = [
+            *("code", "system", "composition_text", "composition_unit", "composition_sum", "composition"),
+            *("measured_text", "measured", "parent", "origin", "mass_after", "place", "used_up", "notes"),
+            *("steps", "weighed_masses", "simulated", "made_by", "made_at", "changed_by", "changed_at"),
+            *("edition", "archived_at"),
+        ]
+        read_only_fields = ["composition", "measured", "simulated", "edition", "archived_at"]
+
+    def create(self, validated_data: dict[str, Any]) -> Sample:
+        by: User = validated_data.pop("by")
+        steps = [SynthesisStep(**row) for row in validated_data.pop("steps", [])]
+        masses = [WeighedMass(**row) for row in validated_data.pop("weighed_masses", [])]
+        sample = Sample(**validated_data)
+        sample.log(by=by, steps=steps, masses=masses)
+        return sample

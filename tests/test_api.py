@@ -1,0 +1,440 @@
+"""The API: each address works, for whom, and what it says to bad input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+from django.urls import get_resolver
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from lims.roles import ROLES
+from mlmodels.models import ModelVersion
+from samples.models import Pattern, Sample
+from screening.models import ScreeningResult, ScreeningRun
+from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
+from tests.screening.calls import a_version, make_result
+
+pytestmark = pytest.mark.django_db
+
+API = "/api/v1/"
+JSON = "application/json"
+
+
+@pytest.fixture(autouse=True)
+def _files_of_this_test(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "files"
+
+
+@pytest.fixture
+def member(client: Client) -> User:
+    user = UserFactory.create(username="student", roles=["member"])
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def called(member: User) -> ScreeningResult:
+    """A pattern of ASR-001 in class A."""
+    return make_result(make_pattern(sample=SampleFactory.create(code="ASR-001")), a_version())
+
+
+def read(client: Client, address: str) -> Any:
+    response = client.get(API + address)
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+def listed(client: Client, address: str) -> list[Any]:
+    rows = read(client, address)["results"]
+    assert isinstance(rows, list)
+    return rows
+
+
+def refusal(response: Any, status: int = 400) -> dict[str, Any]:
+    assert response.status_code == status, response.content
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message", "fields"}
+    assert body["error"]["message"]
+    return dict(body["error"])
+
+
+class TestSamples:
+    def log(self, client: Client, **sent: object) -> Any:
+        return client.post(f"{API}samples/", {"composition_text": "Al43Si32Ru25", **sent}, content_type=JSON)
+
+    def test_one_is_logged_as_by_the_form(self, client: Client, member: User) -> None:
+        SampleFactory.create(code="ASR-001")
+        response = self.log(
+            client,
+            parent="asr-001",
+            origin="annealed",
+            steps=[{"kind": "annealing", "temperature": "900", "duration": 48, "quench": "water"}],
+            weighed_masses=[{"substance": "Ａｌ", "mass": "0.5124"}, {"substance": "Ru", "mass": "1.2"}],
+        )
+        assert response.status_code == 201
+        sample = Sample.objects.get(code="ASR-001-1")
+        assert sample.made_by == member
+        assert [step.kind for step in sample.steps.all()] == ["annealing"]
+        assert [mass.substance for mass in sample.weighed_masses.all()] == ["Al", "Ru"]
+        assert response.json() == read(client, "samples/ASR-001-1/")
+        assert response.json()["parent"] == "ASR-001"
+        assert response.json()["system"] == "Al-Ru-Si"
+
+    @pytest.mark.parametrize(
+        ("sent", "field", "sentence"),
+        [
+            ({"composition_text": "Al65 Cu20 Fe1"}, "composition_sum", "86"),
+            ({"composition_text": "Xx50Al50"}, "composition_text", "Xx"),
+            ({"composition_text": ""}, "composition_text", "may not be blank"),
+            ({"code": "asr-001"}, "code", "There is a sample asr-001 already"),
+            ({"code": "not a code"}, "code", "A code is letters and digits"),
+            ({"parent": "XYZ-9"}, "parent", "There is no sample “XYZ-9”"),
+            ({"parent": "\x00"}, "parent", "Null characters"),
+            ({"steps": [{"kind": "crushing"}, {"kind": "annealing"}]}, "steps.1.temperature", "Annealing needs its"),
+            ({"weighed_masses": [{"substance": "Xx", "mass": 1}]}, "weighed_masses.0.substance", "Xx"),
+        ],
+    )
+    def test_bad_input_is_answered_by_field_and_nothing_is_logged(
+        self, client: Client, member: User, sent: dict[str, object], field: str, sentence: str
+    ) -> None:
+        SampleFactory.create(code="ASR-001")
+        error = refusal(self.log(client, **sent))
+        assert sentence in error["fields"][field][0]
+        assert error["code"] == "invalid"
+        assert Sample.objects.count() == 1
+
+    @pytest.mark.parametrize("body", ["{", "[]", '"text"', "null", "[1]"])
+    def test_a_body_that_is_no_sample_is_said(self, client: Client, member: User, body: str) -> None:
+        refusal(client.post(f"{API}samples/", body, content_type=JSON))
+
+    def test_are_found(self, client: Client, member: User) -> None:
+        SampleFactory.create(code="ASR-001", notes="a needle")
+        SampleFactory.create(code="AMI-001", composition_text="Al70Mn20Ir10").archive(by=member)
+        for question, codes in {
+            "q=needle": ["ASR-001"],
+            "element=Ir": ["AMI-001"],
+            "system=al-ru-si": ["ASR-001"],
+            "archived=false": ["ASR-001"],
+            "ordering=code": ["AMI-001", "ASR-001"],
+            "ordering=-code": ["ASR-001", "AMI-001"],
+            "parent=ASR-001": [],
+        }.items():
+            assert [row["code"] for row in listed(client, f"samples/?{question}")] == codes, question
+
+    def test_pages_go_on_by_cursor(self, client: Client, member: User) -> None:
+        codes = [SampleFactory.create().code for _ in range(5)]
+        page = read(client, "samples/?page_size=2&ordering=made_at")
+        seen = [row["code"] for row in page["results"]]
+        while page["next"]:
+            page = client.get(page["next"]).json()
+            seen += [row["code"] for row in page["results"]]
+        assert seen == codes
+
+    @pytest.mark.parametrize("cursor", ["x", "cD1ub3doZXJl", "cD0lMDA="])
+    def test_a_cursor_that_is_none_is_said(self, client: Client, member: User, cursor: str) -> None:
+        assert refusal(client.get(f"{API}samples/?cursor={cursor}"), 404)["code"] == "not_found"
+
+    @pytest.mark.parametrize("code", ["XYZ-9", "%00", "a%20b", "%ED%A0%80"])
+    def test_an_unknown_one_is_said(self, client: Client, member: User, code: str) -> None:
+        refusal(client.get(f"{API}samples/{code}/"), 404)
+
+    def test_the_number_of_queries_is_fixed(
+        self, client: Client, member: User, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for n in (1, 4):
+            for _ in range(n):
+                SampleFactory.create(parent=SampleFactory.create())
+            with django_assert_num_queries(7):
+                listed(client, "samples/")
+
+
+def test_alloy_systems_are_read(client: Client, member: User) -> None:
+    SampleFactory.create()
+    assert [row["key"] for row in listed(client, "alloy-systems/")] == ["Al-Ru-Si"]
+    assert read(client, "alloy-systems/Al-Ru-Si/")["elements"] == ["Al", "Si", "Ru"]
+
+
+def test_models_are_read(client: Client, member: User) -> None:
+    version = ModelVersion.objects.production()
+    assert version
+    assert [row["name"] for row in listed(client, "models/?state=production")] == [version.name]
+    assert read(client, f"models/{version.pk}/")["sha256"] == version.sha256
+    assert "state" in refusal(client.get(f"{API}models/?state=best"))["fields"]
+
+
+class TestUpload:
+    def send(self, client: Client, name: str = "scan.xy", content: bytes | None = None, **more: object) -> Any:
+        file = SimpleUploadedFile(name, pattern_text(seed=1) if content is None else content)
+        return client.post(f"{API}patterns/", {"file": file, **more})
+
+    def test_a_pattern_is_kept_and_queued(self, client: Client, member: User) -> None:
+        SampleFactory.create(code="ASR-001")
+        response = self.send(client, sample="asr-001")
+        assert response.status_code == 201
+        receipt = response.json()
+        pattern = Pattern.objects.get()
+        assert pattern.uploaded_by == member
+        assert (receipt["known"], receipt["failure"], receipt["whereabouts"]) == (False, None, None)
+        assert [shown["id"] for shown in receipt["patterns"]] == [pattern.pk]
+        assert receipt["patterns"][0] == read(client, f"patterns/{pattern.pk}/")
+        assert receipt["patterns"][0]["sample"] == "ASR-001"
+        assert receipt["patterns"][0]["result"]["state"] == "queued"
+        assert any("assumed" in warning for warning in receipt["patterns"][0]["reading"]["warnings"])
+        assert read(client, f"runs/{receipt['run']}/")["progress"] == {
+            "n_patterns": 1,
+            "n_finished": 0,
+            "n_by_level": {},
+            "n_without_class": 0,
+        }
+
+    def test_the_same_bytes_again_store_nothing(self, client: Client, member: User) -> None:
+        SampleFactory.create(code="ASR-001")
+        first = self.send(client, "ASR-001.xy").json()
+        response = self.send(client, "another name.xy", run=first["run"])
+        assert response.status_code == 200
+        again = response.json()
+        assert again["known"]
+        assert "is here already, with sample ASR-001" in again["whereabouts"]
+        assert (again["patterns"], again["run"]) == (first["patterns"], first["run"])
+        assert Pattern.objects.count() == ScreeningResult.objects.count() == 1
+
+    def test_what_cannot_be_read_is_kept_with_its_reason(self, client: Client, member: User) -> None:
+        response = self.send(client, "picture.xy", b"\x89PNG\r\n\x1a\n" + bytes(500))
+        assert response.status_code == 201
+        receipt = response.json()
+        assert "This is a picture" in receipt["failure"]
+        pattern = receipt["patterns"][0]
+        assert (pattern["failure"], pattern["reading"], pattern["result"]) == (receipt["failure"], None, None)
+        error = refusal(client.get(f"{API}patterns/{pattern['id']}/csv/"), 404)
+        assert "could not be read" in error["message"]
+
+    def test_a_file_too_large_is_refused_and_leaves_no_run(
+        self, client: Client, member: User, settings: Settings
+    ) -> None:
+        settings.MAX_PATTERN_FILE_SIZE = 1000
+        error = refusal(self.send(client))
+        assert "larger than" in error["fields"]["file"][0]
+        assert not ScreeningRun.objects.exists()
+        assert not Pattern.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("sent", "field", "sentence"),
+        [
+            ({"sample": "XYZ-9"}, "sample", "There is no sample “XYZ-9”"),
+            ({"run": "12345"}, "run", "There is no upload 12345 of yours"),
+            ({"run": "first"}, "run", "Incorrect type"),
+            ({"run": str(10**30)}, "run", "There is no upload"),
+        ],
+    )
+    def test_bad_input_is_answered_by_field_and_nothing_is_kept(
+        self, client: Client, member: User, sent: dict[str, Any], field: str, sentence: str
+    ) -> None:
+        assert sentence in refusal(self.send(client, **sent))["fields"][field][0]
+        assert not Pattern.objects.exists()
+
+    def test_no_file_is_said(self, client: Client, member: User) -> None:
+        assert "No file arrived" in refusal(client.post(f"{API}patterns/", {"sample": ""}))["message"]
+
+    def test_nobody_joins_the_run_of_another(self, client: Client, member: User) -> None:
+        other = ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=UserFactory.create())
+        refusal(self.send(client, run=other.pk))
+
+    def test_only_files_are_taken(self, client: Client, member: User) -> None:
+        error = refusal(client.post(f"{API}patterns/", {"file": "text"}, content_type=JSON), 415)
+        assert error["code"] == "unsupported_media_type"
+
+    def test_a_browser_needs_its_token(self, member: User) -> None:
+        browser = Client(enforce_csrf_checks=True)
+        browser.force_login(member)
+        assert "CSRF" in refusal(self.send(browser), 403)["message"]
+
+
+class TestPatterns:
+    def test_arrays_come_where_asked_for(self, client: Client, called: ScreeningResult) -> None:
+        address = f"patterns/{called.reading.pattern_id}/"
+        assert "arrays" not in read(client, address)
+        arrays = read(client, f"{address}?arrays=1")["arrays"]
+        assert len(arrays["two_theta"]) == len(arrays["intensity"]) == called.reading.n_points
+
+    def test_can_be_taken_away(self, client: Client, called: ScreeningResult) -> None:
+        pattern = called.reading.pattern
+        original = client.get(f"{API}patterns/{pattern.pk}/original/")
+        assert b"".join(original.streaming_content) == pattern.file.original.read()  # type: ignore[attr-defined]
+        lines = client.get(f"{API}patterns/{pattern.pk}/csv/").content.decode().splitlines()
+        rows = list(csv.DictReader(io.StringIO("\n".join(line for line in lines if not line.startswith("#")))))
+        assert len(rows) == called.reading.n_points
+        assert read(client, f"patterns/{pattern.pk}/json/")["results"][0]["level"] == "A"
+
+    def test_are_found(self, client: Client, called: ScreeningResult, member: User) -> None:
+        pattern, waiting = called.reading.pattern, make_pattern()
+        for question, found in {
+            "sample=asr-001": [pattern],
+            "inbox=true": [waiting],
+            f"sha256={waiting.file.sha256}": [waiting],
+            "unreadable=true": [],
+            "ordering=uploaded_at": [pattern, waiting],
+            f"run={called.run_id}": [],
+        }.items():
+            assert [row["id"] for row in listed(client, f"patterns/?{question}")] == [p.pk for p in found], question
+
+    def test_the_number_of_queries_is_fixed(
+        self, client: Client, called: ScreeningResult, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for n in (1, 4):
+            for _ in range(n):
+                make_result(make_pattern(sample=called.reading.pattern.sample), called.model_version)
+            with django_assert_num_queries(7):
+                listed(client, "patterns/")
+
+
+class TestResults:
+    def test_tell_the_call(self, client: Client, called: ScreeningResult) -> None:
+        shown = read(client, f"results/{called.pk}/")
+        assert (shown["level"], shown["probability"]) == ("A", 0.9994)
+        assert (shown["sample"], shown["system"], shown["model_version"]) == ("ASR-001", "Al-Ru-Si", "for tests")
+
+    def test_one_without_a_sample_or_a_call_is_told_too(self, client: Client, called: ScreeningResult) -> None:
+        reason = {"template": "Flat: no point stands out of its background.", "values": {}}
+        result = make_result(make_pattern(), called.model_version, state="not_screenable", reason=reason)
+        shown = read(client, f"results/{result.pk}/")
+        assert (shown["sample"], shown["system"], shown["level"]) == (None, None, "")
+        assert shown["reason"] == reason["template"]
+
+    def test_are_found(self, client: Client, called: ScreeningResult) -> None:
+        waiting = make_result(make_pattern(), called.model_version, state="queued")
+        for question, found in {
+            "level=A": [called],
+            "level=A&level=B": [called],
+            "state=queued": [waiting],
+            "system=Al-Ru-Si": [called],
+            "model_version=for tests": [waiting, called],
+            "model_version=another": [],
+            f"pattern={called.reading.pattern_id}": [called],
+            f"run={waiting.run_id}": [waiting],
+        }.items():
+            assert [row["id"] for row in listed(client, f"results/?{question}")] == [r.pk for r in found], question
+
+    @pytest.mark.parametrize("question", ["level=E", "state=lost", "run=first", "pattern=1e999", "sample=%00"])
+    def test_a_question_that_makes_no_sense_is_said(self, client: Client, member: User, question: str) -> None:
+        assert question.partition("=")[0] in refusal(client.get(f"{API}results/?{question}"))["fields"]
+
+    def test_the_number_of_queries_is_fixed(
+        self, client: Client, called: ScreeningResult, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for n in (1, 4):
+            for _ in range(n):
+                make_result(make_pattern(sample=called.reading.pattern.sample), called.model_version)
+            with django_assert_num_queries(5):
+                listed(client, "results/")
+
+
+def test_the_number_of_queries_for_runs_is_fixed(
+    client: Client, member: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for n in (1, 4):
+        runs = [ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=UserFactory.create()) for _ in range(n)]
+        for number in range(n):
+            runs[0].receive(pattern_text(seed=number), name=f"{number}.xy")
+        with django_assert_num_queries(5):
+            listed(client, "runs/?why=upload")
+        with django_assert_num_queries(9):
+            read(client, f"runs/{runs[0].pk}/")
+
+
+def addresses() -> dict[str, str]:
+    """Every address of the API by its name, with the row that it is about still to be filled in."""
+    namespace = get_resolver().namespace_dict["api"][1]
+    return {
+        str(name): f"{API}{namespace.reverse_dict.getlist(name)[0][0][0][0]}"
+        for name in namespace.reverse_dict
+        if isinstance(name, str)
+    }
+
+
+@pytest.fixture
+def filled(called: ScreeningResult) -> dict[str, str]:
+    """Every address of the API, each about a row that is there."""
+    rows = {
+        "samples": "ASR-001",
+        "alloy-systems": "Al-Ru-Si",
+        "patterns": called.reading.pattern_id,
+        "results": called.pk,
+        "runs": called.run_id,
+        "models": called.model_version_id,
+    }
+    return {
+        name: address % dict.fromkeys(("pk", "code", "key"), rows.get(address.split("/")[3]))
+        for name, address in addresses().items()
+    }
+
+
+class TestEveryAddress:
+    def test_is_known(self) -> None:
+        assert len(addresses()) == 17
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_is_read_by_every_role(self, filled: dict[str, str], role: str) -> None:
+        client = Client()
+        client.force_login(UserFactory.create(roles=[role]))
+        for address in filled.values():
+            assert client.get(address).status_code == 200, address
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_takes_from_every_role_what_members_may_send(self, filled: dict[str, str], role: str) -> None:
+        client = Client()
+        client.force_login(UserFactory.create(roles=[role]))
+        for name, address in filled.items():
+            taken = name in {"sample-list", "pattern-list"}
+            assert client.post(address, {}).status_code in ({400, 415} if taken else {405}), address
+
+    def test_is_closed_to_a_person_without_a_role(self, filled: dict[str, str]) -> None:
+        client = Client()
+        client.force_login(UserFactory.create())
+        for name, address in filled.items():
+            if name not in {"schema", "docs"}:
+                refusal(client.get(address), 403)
+
+    def test_asks_for_a_sign_in(self, filled: dict[str, str]) -> None:
+        for name, address in filled.items():
+            response = Client().get(address)
+            if name == "docs":
+                assert response["Location"].startswith("/sign-in/")
+            else:
+                assert response.status_code == 401, address
+                assert response["WWW-Authenticate"] == "Bearer"
+
+    def test_changes_nothing(self, client: Client, filled: dict[str, str]) -> None:
+        for name, address in filled.items():
+            if name != "docs":
+                for method in ("put", "patch", "delete", "options"):
+                    assert getattr(client, method)(address).status_code == 405, (method, address)
+
+    def test_elsewhere_is_said_in_the_same_shape(self, client: Client, member: User) -> None:
+        for address in ("", "nowhere/", "samples", "patterns/first/", "patterns/9999999999999999999999/"):
+            assert refusal(client.get(API + address), 404)["code"] == "not_found"
+
+
+class TestSchema:
+    def test_is_generated_without_a_warning(self, tmp_path: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+
+    def test_its_page_brings_everything_along(self, client: Client, member: User) -> None:
+        page = client.get(f"{API}docs/")
+        text = page.content.decode()
+        assert "script-src 'self'" in page["Content-Security-Policy"]
+        assert "//" not in text.replace("<!--", "")
+        assert "<script>" not in text
+        script = client.get(f"{API}docs/?script=")
+        assert script["Content-Type"].startswith("application/javascript")
