@@ -95,3 +95,9 @@ def css_percent(share: float) -> str:
 def plainly(value: float | None) -> str:
     """A measured number with no more digits than it has: 0.02, 30.05, 1.540593."""
     return "–" if value is None else f"{value:.7g}"
+
+
+@register.filter
+def signed(difference: float) -> str:
+    """A small difference with its sign, as printed in papers: +0.002, −0.010."""
+    return f"{difference:+.3f}".replace("-", "−")

@@ -43,3 +43,7 @@ def test_a_probability_is_said_with_its_relation() -> None:
 )
 def test_uncertainty_counts_the_last_digit(value: float | None, sigma: float | None, text: str) -> None:
     assert printed.with_uncertainty(value, sigma) == text
+
+
+def test_differences_have_their_sign() -> None:
+    assert (printed.signed(0.0021), printed.signed(-0.01)) == ("+0.002", "−0.010")
