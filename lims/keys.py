@@ -9,9 +9,10 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -19,6 +20,8 @@ from django.views.decorators.http import require_POST
 from lims.models import ApiKey
 from samples.fields import StyledBoundField
 from samples.requests import SignedInRequest
+
+NAME_TAKEN = _("You have a key of this name already. Revoke it first, or take another name.")
 
 
 class KeyForm(forms.Form):
@@ -52,7 +55,7 @@ class KeyForm(forms.Form):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if ApiKey.objects.unrevoked().filter(owner=self.owner, name=name).exists():
-            raise ValidationError(_("You have a key of this name already. Revoke it first, or take another name."))
+            raise ValidationError(NAME_TAKEN)
         return name
 
 
@@ -63,11 +66,15 @@ def keys(request: SignedInRequest) -> HttpResponse:
     made: dict[str, Any] = {}
     if form.is_valid():
         chosen = form.cleaned_data
-        key, secret = ApiKey.objects.issue(
-            request.user, name=chosen["name"], scopes=chosen["scopes"], valid_for=timedelta(days=chosen["days"])
-        )
-        made = {"made": key, "secret": secret}
-        form = KeyForm(owner=request.user)
+        try:
+            key, secret = ApiKey.objects.issue(
+                request.user, name=chosen["name"], scopes=chosen["scopes"], valid_for=timedelta(days=chosen["days"])
+            )
+        except IntegrityError:  # the form was sent twice at once
+            form.add_error("name", NAME_TAKEN)
+        else:
+            made = {"made": key, "secret": secret}
+            form = KeyForm(owner=request.user)
     context = {"form": form, "keys": ApiKey.objects.filter(owner=request.user), **made}
     return render(request, "keys/keys.html", context, status=422 if form.errors else 200)
 
@@ -76,5 +83,5 @@ def keys(request: SignedInRequest) -> HttpResponse:
 def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
     key = get_object_or_404(ApiKey, pk=pk, owner=request.user)
     key.revoke()
-    messages.success(request, _now("The key “%(name)s” is revoked.") % {"name": key.name})
+    messages.success(request, gettext("The key “%(name)s” is revoked.") % {"name": key.name})
     return redirect("keys")

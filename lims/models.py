@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 SHOWN_CHARACTERS = 12
@@ -23,6 +23,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    @transaction.atomic
     def issue(self, owner: User, *, name: str, scopes: Iterable[str], valid_for: timedelta) -> tuple[ApiKey, str]:
         """A new key and its secret, which is told this once: only its hash is kept."""
         secret = f"icosa_{secrets.token_urlsafe(32)}"
@@ -81,11 +82,15 @@ class ApiKey(models.Model):
     def why_refused(self) -> str:
         """Why nobody comes in by this key; "" where somebody does."""
         if self.revoked_at:
-            return _now("The key “%(name)s” was revoked. Make a new one on the page “API keys”.") % {"name": self.name}
+            return gettext("The key “%(name)s” was revoked. Make a new one on the page “API keys”.") % {
+                "name": self.name
+            }
         if self.is_expired:
-            return _now("The key “%(name)s” has expired. Make a new one on the page “API keys”.") % {"name": self.name}
+            return gettext("The key “%(name)s” has expired. Make a new one on the page “API keys”.") % {
+                "name": self.name
+            }
         if not self.owner.is_active:
-            return _now("The owner of this key is no longer active in this lab. Ask for a key of somebody who is.")
+            return gettext("The owner of this key is no longer active in this lab. Ask for a key of somebody who is.")
         return ""
 
     def allows(self, scope: str) -> bool:

@@ -188,6 +188,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Icosa",
+    "DESCRIPTION": "Press “Authorize” to try it with a key; signed in to the lab in this browser, you need none.",
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SERVE_INCLUDE_SCHEMA": False,

@@ -104,8 +104,7 @@ class UploadSerializer(serializers.Serializer[Receipt]):
         queryset=ScreeningRun.objects.all(),
         required=False,
         error_messages={
-            "does_not_exist": _("There is no upload %(run)s of yours. Leave “run” empty to start one.")
-            % {"run": "{pk_value}"}
+            "does_not_exist": _("There is no upload {pk_value} of yours. Leave “run” empty to start one."),
         },
     )
 
