@@ -32,6 +32,30 @@ def in_one_shape(error: Exception, context: dict[str, Any]) -> Response | None:
     return response
 
 
+def described(result: dict[str, Any], **_context: object) -> dict[str, Any]:
+    """The schema, with that shape as the answer of every operation to what it cannot do."""
+    sentences = {"type": "array", "items": {"type": "string"}}
+    inner = {
+        "type": "object",
+        "required": ["code", "message", "fields"],
+        "properties": {
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "fields": {"type": "object", "additionalProperties": sentences},
+        },
+    }
+    error = {"type": "object", "required": ["error"], "properties": {"error": inner}}
+    result["components"]["schemas"]["Error"] = error
+    answer = {
+        "description": "Why not, in sentences",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = answer
+    return result
+
+
 def _as_api_exception(error: Exception) -> Exception:
     if isinstance(error, Http404):
         return NotFound()

@@ -19,12 +19,11 @@ class ByCursor(CursorPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1000
-    ordering = "-pk"
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> tuple[str, ...]:
         """Rows of the same moment stand in the order of their number."""
         first = super().get_ordering(request, queryset, view)[0]
-        if first.lstrip("-") == "pk":
+        if first.lstrip("-") in {"pk", "id"}:
             return (first,)
         return (first, "-pk" if first.startswith("-") else "pk")
 

@@ -195,6 +195,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "lims.api_errors.described"],
     "ENUM_NAME_OVERRIDES": {
         "ResultState": "screening.models.ScreeningResult.State",
         "ModelState": "mlmodels.models.ModelVersion.State",

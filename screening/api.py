@@ -89,19 +89,19 @@ class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
             200: OpenApiResponse(ReceiptSerializer, "The same bytes were here before: nothing was stored twice."),
         },
     )
-    @transaction.atomic
     def create(self, request: Request) -> Response:
         """Send one file in; the same file again finds the patterns that it is."""
         by = request.user
         assert isinstance(by, User)
-        sent = UploadSerializer(data=request.data, by=by)
+        sent = UploadSerializer(data=request.data, by=by)  # all of the body is here before a transaction begins
         sent.is_valid(raise_exception=True)
         file = sent.validated_data["file"]
-        run = sent.validated_data.get("run") or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by)
         sample = sent.validated_data.get("sample") or SampleCodes().find_in(file.name)
-        receipt = run.receive(file, name=file.name, sample=sample)
-        if not receipt.patterns:  # nor is the run kept that was started for it
-            raise ValidationError({"file": [translated(receipt.failure)]})
+        with transaction.atomic():
+            run = sent.validated_data.get("run") or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by)
+            receipt = run.receive(file, name=file.name, sample=sample)
+            if not receipt.patterns:  # nor is the run kept that was started for it
+                raise ValidationError({"file": [translated(receipt.failure)]})
         patterns = self.get_queryset().filter(pk__in=[pattern.pk for pattern in receipt.patterns])
         context = {"run": run, "cards": cards_of(patterns.order_by("scan_number"))}
         answer = ReceiptSerializer(receipt, context=context).data
@@ -159,8 +159,8 @@ class ResultViewSet(viewsets.ReadOnlyModelViewSet[ScreeningResult]):
     )
     serializer_class = ResultSerializer
     filterset_class = ResultFilter
-    ordering_fields = ["queued_at"]
-    ordering = ["-queued_at"]
+    ordering_fields = ["id"]
+    ordering = ["-id"]
     lookup_value_regex = NUMBER
 
 

@@ -430,6 +430,13 @@ class TestSchema:
             warnings.simplefilter("error")
             call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
 
+    def test_tells_the_shape_of_errors(self, client: Client, member: User) -> None:
+        schema = client.get(f"{API}schema/?format=json").json()
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                answer = operation["responses"]["default"]["content"][JSON]["schema"]
+                assert answer == {"$ref": "#/components/schemas/Error"}, path
+
     def test_its_page_brings_everything_along(self, client: Client, member: User) -> None:
         page = client.get(f"{API}docs/")
         text = page.content.decode()
