@@ -27,7 +27,9 @@ REPORTED_VERSION = "Uryu et al. 2023, as reported"
 WHAT_TO_CLICK = """
 The lab is running on {url}
 
-  1. Sign in as "member" (the sign-in page shows each person's password).
+{people}
+
+  1. Sign in as "member".
   2. Home shows what waits, and the classes of each alloy system.
   3. Samples → ASR-I: the pattern, its class, and the icosahedral reflections drawn over it.
   4. Upload: drop a file of your own diffractometer (.ras, .xrdml, .brml, two columns of text, …).
@@ -100,6 +102,12 @@ MASS_AFTER = {"AMI-001": Decimal("4.8731")}
 def password_of(role: str) -> str:
     """Passwords that everyone may know: only the demo makes these people."""
     return f"icosa-demo-{role}"
+
+
+def what_to_click(url: str) -> str:
+    """What the demo says once it runs."""
+    people = "\n".join(f"  {role:<14}{password_of(role)}" for role in ROLES)
+    return WHAT_TO_CLICK.format(url=url, people=people)
 
 
 def fill(say: Callable[[str], None]) -> None:

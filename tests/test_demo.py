@@ -78,6 +78,7 @@ def test_demo_comes_up_shows_the_case_and_stops(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"http://localhost:{port}/") as answer:
             sign_in = answer.read().decode()
         for role in ("member", "reviewer", "microscopist", "curator", "admin"):
+            assert f"icosa-demo-{role}" in said
             assert f"icosa-demo-{role}" in sign_in
         demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=60) == 0

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             demo.fill(say=self._say)
             self._start("web server", self._gunicorn(port))
             self._wait_until_screened()
-            self._say(demo.WHAT_TO_CLICK.format(url=f"http://localhost:{port}"))
+            self._say(demo.what_to_click(f"http://localhost:{port}"))
             self._watch()
         except KeyboardInterrupt:
             self._say("\nStopping …")
