@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             demo.fill(say=self._say)
             self._start("web server", self._gunicorn(port))
             self._wait_until_screened()
+            self._wait_until_served(port)
             self._say(demo.what_to_click(f"http://localhost:{port}"))
             self._watch()
         except KeyboardInterrupt:
@@ -80,6 +82,13 @@ class Command(BaseCommand):
                 self.stdout.flush()
             time.sleep(0.5)
         self._say("")
+
+    def _wait_until_served(self, port: int) -> None:
+        while True:
+            self._check_children()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+            time.sleep(0.2)
 
     def _watch(self) -> None:
         while True:
