@@ -23,6 +23,26 @@ REFUSED = {
 }
 
 
+def test_a_real_ras_file_goes_from_its_sample_to_class_and_plot(
+    open_page: Callable[..., Page], shared_data: Path
+) -> None:
+    """Before the test below, to which the same file is one that is known."""
+    page = open_page("/samples/new/")
+    page.fill("[name=code]", "CRNI-1")
+    page.fill("[name=composition_text]", "Cr50Ni50")
+    page.click("main form button.btn-primary")
+    page.wait_for_url("**/samples/CRNI-1/")
+    page.goto("/upload/?sample=CRNI-1")
+    page.set_input_files("#files", str(shared_data / "instrument_files" / "ras" / "Cr-Ni.ras"))
+    card = page.locator(".card-row")
+    expect(card.locator(".class-badge")).to_have_text("Class D", timeout=PATIENCE)
+    expect(card).to_contain_text("CRNI-1")
+    page.goto("/samples/CRNI-1/")
+    page.click("main a[href^='/patterns/']")
+    expect(page.locator("#pattern-figure .main-svg").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("main")).to_contain_text("Cu Kα1")
+
+
 def test_every_real_file_is_screened_or_refused_with_its_reason(
     open_page: Callable[..., Page], shared_data: Path
 ) -> None:
