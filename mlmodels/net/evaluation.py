@@ -35,7 +35,7 @@ Report = dict[str, Any]
 BLOCK = 500
 """Patterns simulated at once."""
 AMORPHOUS_PREFIX = "mg_"
-"""Sources of the negatives pack whose films are mostly amorphous halos; no hosts for injection."""
+"""Metallic glasses: sources of the negatives pack that begin so are mostly amorphous halos, and no hosts for injection."""
 SHARE_EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
 
 
