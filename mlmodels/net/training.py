@@ -81,7 +81,7 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
         "tiny": TrainingConfig(
             NetworkConfig.tiny(), SimulationConfig.tiny(), steps=20, batch=16, block=32, warm_up=5, bf16=False
         ),
-        "laptop": TrainingConfig(network, steps=10_000, workers=2),
+        "laptop": TrainingConfig(network, steps=13_000, workers=2),
         "gpu": TrainingConfig(replace(network, trunk_channels=64, hidden=128), steps=30_000, batch=1024, block=4096),
     }
     if name not in presets:
