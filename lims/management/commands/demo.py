@@ -33,7 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int, **options: Any) -> None:
         self._check_port(port)
         self.children: list[subprocess.Popen[bytes]] = []
-        signal.signal(signal.SIGTERM, _interrupt)
+        for told_to_stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell may start us with it ignored
+            signal.signal(told_to_stop, _interrupt)
         try:
             self._say(f"Data folder: {settings.DATA_DIR}")
             call_command("migrate", verbosity=0)
