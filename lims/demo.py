@@ -7,7 +7,7 @@ the calls is known; the patterns beside them are simulated, say so on every page
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.contrib.auth.models import Group, User
@@ -18,7 +18,6 @@ from mlmodels.models import ModelVersion
 from mlmodels.net.classify import THRESHOLDS_VERSION
 from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
 from samples.xrd.icosahedral import LatticeType
-from samples.xrd.pattern import PowderPattern
 from screening.models import ScreeningResult, ScreeningRun
 
 SOURCE = "Uryu et al., Advanced Science (2023), DOI 10.1002/advs.202304546"
@@ -181,16 +180,12 @@ def _made_up_step(parent: Sample | None) -> SynthesisStep:
 
 
 def _simulated(wanted: DemoSample, seed: int) -> bytes:
-    from mlmodels.net.simulation.single import simulate_pattern  # torch, which the web process must not load
+    # Here, since these import torch, which the web process must not load.
+    from mlmodels.net.simulation.single import pattern_text, simulate_pattern
 
     phase = wanted.phase
     pattern = simulate_pattern(
         phase.phase_class, phase.quasilattice_constant, phase.lattice_type, phase.share, n_hosts=2, seed=seed
     )
-    return _as_text(pattern, f"{wanted.code}: simulated pattern, not a measurement")
-
-
-def _as_text(pattern: PowderPattern, title: str) -> bytes:
-    lines = [f"# {title}", f"# wavelength {pattern.wavelength} A", "# 2theta (degree)  intensity (counts)"]
-    points = zip(pattern.two_theta, pattern.intensity, strict=True)
-    return "\n".join([*lines, *(f"{angle:.4f} {counts:.0f}" for angle, counts in points), ""]).encode()
+    title = f"{wanted.code}: simulated pattern, not a measurement"
+    return pattern_text(replace(pattern, metadata={"comment": title})).encode()
