@@ -11,7 +11,7 @@ from samples.admin import RowsInline, WrittenOnceAdmin
 class PromotionInline(RowsInline):
     model = Promotion
     fk_name = "version"
-    fields = readonly_fields = ("promoted_at", "promoted_by", "former", "reason")
+    fields = readonly_fields = ("number", "signed_at", "signer", "former", "meaning", "reason")
 
 
 @admin.register(ModelVersion)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.checkpoint import Checkpoint, load_bytes
+from samples.models.signed import SignedEntry
 from samples.models.unchanging import Unchanging
 from samples.xrd.sentences import Sentence, sentence
 
@@ -152,7 +153,8 @@ class ModelVersion(models.Model):
         self.state = self.State.PRODUCTION
         self.promoted_at = timezone.now()
         self.save(update_fields=["state", "promoted_at"])
-        Promotion.objects.create(version=self, former=former, promoted_by=by, reason=reason)
+        meaning = "New patterns are screened by this version from now on."
+        Promotion.objects.create(version=self, former=former, signer=by, meaning=meaning, reason=reason)
 
 
 class WeightsPart(Unchanging):
@@ -169,8 +171,8 @@ class WeightsPart(Unchanging):
         constraints = [models.UniqueConstraint(fields=["version", "number"], name="one_weights_part_a_number")]
 
 
-class Promotion(Unchanging):
-    """Who put which version into production, when and why; rows are only added."""
+class Promotion(SignedEntry):
+    """Who put which version into production, when and why; nobody signed for the step of migrate."""
 
     version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, related_name="promotions", verbose_name=_("model version")
@@ -178,16 +180,19 @@ class Promotion(Unchanging):
     former = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("former version")
     )
-    promoted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("promoted by")
+    signer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("signed by"),
+        editable=False,
     )
-    promoted_at = models.DateTimeField(_("promoted at"), auto_now_add=True)
-    reason = models.CharField(_("reason"), max_length=400)
 
     class Meta:
         verbose_name = _("promotion")
         verbose_name_plural = _("promotions")
-        ordering = ["-promoted_at", "-pk"]
+        ordering = ["-number"]
 
     def __str__(self) -> str:
         return f"{self.version}: {self.reason}"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.emptying import databases_can_be_emptied as databases_can_be_emptied
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 

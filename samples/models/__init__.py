@@ -3,11 +3,13 @@
 from samples.models.patterns import Pattern, PatternFile, Receipt
 from samples.models.readings import Reading, ReadingArrays
 from samples.models.samples import EditionConflict, Sample, SampleElement
+from samples.models.signed import ChainHead, SignedEntry
 from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.models.systems import AlloySystem
 
 __all__ = [
     "AlloySystem",
+    "ChainHead",
     "EditionConflict",
     "Pattern",
     "PatternFile",
@@ -16,6 +18,7 @@ __all__ = [
     "Receipt",
     "Sample",
     "SampleElement",
+    "SignedEntry",
     "SynthesisStep",
     "WeighedMass",
 ]

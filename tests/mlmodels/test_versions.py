@@ -54,7 +54,7 @@ def test_promotion_retires_the_former_version_and_is_on_record() -> None:
     assert (first.state, second.state) == (State.RETIRED, State.PRODUCTION)
     assert ModelVersion.objects.production() == second
     promotion = Promotion.objects.latest("pk")
-    assert (promotion.version, promotion.former, promotion.promoted_by) == (second, first, person)
+    assert (promotion.version, promotion.former, promotion.signer) == (second, first, person)
     with pytest.raises(UnchangingError):
         promotion.delete()
     first.promote(person, "rolled back")
