@@ -28,7 +28,7 @@ def main() -> None:
     began = time.process_time()
     simulate(64, config, generator, options.device)
     spent = time.process_time() - began
-    print(f"first batch, with the library of {config.n_lattices + config.n_prototypes} phases: {spent:.1f} s")
+    print(f"first batch, with the library of {config.n_lattices} lattices: {spent:.1f} s")
     for n in (64, 128, 256, 512) if options.device == "cpu" else (256, 1024, 4096):
         rate = patterns_per_second(partial(simulate, n, config, generator, options.device), n, options)
         print(f"training mix, batches of {n}: {rate:,.0f} patterns/s")

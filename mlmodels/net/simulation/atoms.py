@@ -18,11 +18,11 @@ ELEMENTS = tuple(_SYMBOLS.split())
 """The elements that Uryu et al. (2023) put on the sites of a quasicrystal."""
 
 
-@lru_cache(maxsize=4)
-def element_coefficients(device: torch.device) -> Tensor:
-    """Waasmaier–Kirfel coefficients a1…a5, c, b1…b5 of ELEMENTS, shape (n_elements, 11)."""
+@lru_cache(maxsize=8)
+def element_coefficients(device: torch.device, elements: tuple[str, ...] = ELEMENTS) -> Tensor:
+    """Waasmaier–Kirfel coefficients a1…a5, c, b1…b5 of ``elements``, shape (n_elements, 11)."""
     table = form_factor_table()
-    rows = [np.concatenate([table[e][0], [table[e][1]], table[e][2]]) for e in ELEMENTS]
+    rows = [np.concatenate([table[e][0], [table[e][1]], table[e][2]]) for e in elements]
     return torch.tensor(np.array(rows), dtype=torch.float32, device=device)
 
 

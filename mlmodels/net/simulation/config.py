@@ -25,10 +25,11 @@ class SimulationConfig:
         crystals, those that stand beside their own approximant
     kinds_with, kinds_without: shares of KINDS (without "published") for patterns with and without a wanted phase
     prototypes: of the crystalline phases, those with a known structure (the others are random lattices)
+    real_approximants: of the 1/1 approximants, those with published coordinates (the others come by phason strain)
     peak_counts: counts at the highest point, drawn evenly on a logarithmic scale
     significance: standard deviations by which each of a wanted phase's three highest lines must stand above the counts; a
         phase that the counts do not show is left out, and the pattern is not called by it
-    n_lattices, n_prototypes, library_seed: of the library of crystalline phases
+    n_lattices, library_seed: of the library of random lattices
     """
 
     class_shares: tuple[float, float, float, float] = (0.44, 0.07, 0.07, 0.42)
@@ -40,14 +41,14 @@ class SimulationConfig:
     with_approximant: float = 0.12
     kinds_with: tuple[float, ...] = (0.15, 0.50, 0.17, 0.12, 0.06, 0.0)
     kinds_without: tuple[float, ...] = (0.0, 0.47, 0.25, 0.12, 0.14, 0.02)
-    prototypes: float = 0.4
+    prototypes: float = 0.5
+    real_approximants: float = 0.25
     peak_counts: tuple[float, float] = (150.0, 100_000.0)
     significance: float = 3.0
     n_lattices: int = 8000
-    n_prototypes: int = 2500
     library_seed: int = 2023
 
     @classmethod
     def tiny(cls) -> SimulationConfig:
         """The same mix with a library that is made in a moment."""
-        return cls(n_lattices=120, n_prototypes=40)
+        return cls(n_lattices=120)

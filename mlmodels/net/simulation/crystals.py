@@ -1,7 +1,7 @@
-"""A library of crystalline phases, from which the other phases of a pattern are drawn.
+"""A library of random lattices of all crystal systems, with lines where the lattice has them.
 
-Most entries are random lattices of all crystal systems, with lines where the lattice has them; the rest are known
-structures (:mod:`mlmodels.net.simulation.prototypes`).  Each use of an entry scales its cell and scatters its intensities anew.
+Each use of an entry scales its cell and draws its intensities anew.  Crystals with a known structure come from
+:mod:`mlmodels.net.simulation.structures`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,10 @@ from mlmodels.net.simulation.lattice import (
     powder_lines,
     with_volume,
 )
-from mlmodels.net.simulation.prototypes import random_prototype_lines
+from mlmodels.net.simulation.structures import MANY_LINES, MAX_LINES
 
 INVERSE_D_MAX = 0.90
 """Lines are kept up to this 1/d (Å⁻¹), Q = 5.65 Å⁻¹: the ln Q grid, with room to scale a cell by 5 %."""
-
-MAX_LINES = 160
-MANY_LINES = 60
-"""Lines on the ln Q grid from which a phase counts as a many-line one."""
 
 CENTRINGS = {
     "cubic": "PIFD",
@@ -50,45 +46,41 @@ MAX_VOLUME = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseLibrary:
-    """Lines of many phases; n_lines is MAX_LINES, and unused places have intensity 0.
+class LatticeLibrary:
+    """Lines of many random lattices; n_lines is MAX_LINES, and unused places have multiplicity 0.
 
-    inverse_d: 1/d (Å⁻¹), shape (n_phases, n_lines)
-    intensity: |F|² × multiplicity; of a random lattice the multiplicity alone, shape (n_phases, n_lines)
+    inverse_d: 1/d (Å⁻¹), shape (n_lattices, n_lines); multiplicity: same shape
     texture_cos2: squared cosine between the normal of the lattice plane and the axis of preferred orientation, same shape
-    n_lattices: the first entries, which are random lattices and whose intensities each use draws
-    many_lines: indices of the phases with at least MANY_LINES lines on the ln Q grid, int64
+    rich: indices of the lattices with at least MANY_LINES lines on the ln Q grid, int64
     """
 
     inverse_d: Tensor
-    intensity: Tensor
+    multiplicity: Tensor
     texture_cos2: Tensor
-    n_lattices: int
-    many_lines: Tensor
+    rich: Tensor
 
 
 @lru_cache(maxsize=4)
-def phase_library(device: torch.device, n_lattices: int, n_prototypes: int, seed: int) -> PhaseLibrary:
+def lattice_library(device: torch.device, n_lattices: int, seed: int) -> LatticeLibrary:
     """The library of ``seed``; the same on every device."""
     rng = np.random.default_rng(seed)
-    n = n_lattices + n_prototypes
-    inverse_d, intensity, cos2 = np.ones((n, MAX_LINES)), np.zeros((n, MAX_LINES)), np.zeros((n, MAX_LINES))
-    for i in range(n):
-        lines = random_lattice_lines(rng) if i < n_lattices else random_prototype_lines(rng, INVERSE_D_MAX)
+    shape = (n_lattices, MAX_LINES)
+    inverse_d, multiplicity, cos2 = np.ones(shape), np.zeros(shape), np.zeros(shape)
+    for i in range(n_lattices):
+        lines = random_lattice_lines(rng)
         if len(lines) > MAX_LINES:
             lines = lines[np.sort(rng.choice(len(lines), MAX_LINES, replace=False))]
-        inverse_d[i, : len(lines)], intensity[i, : len(lines)], cos2[i, : len(lines)] = lines.T
+        inverse_d[i, : len(lines)], multiplicity[i, : len(lines)], cos2[i, : len(lines)] = lines.T
 
     def tensor(values: FloatArray) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device)
 
-    on_grid = (2 * np.pi * inverse_d > Q_MIN) & (2 * np.pi * inverse_d < Q_MAX) & (intensity > 0)
-    return PhaseLibrary(
+    on_grid = (2 * np.pi * inverse_d > Q_MIN) & (2 * np.pi * inverse_d < Q_MAX) & (multiplicity > 0)
+    return LatticeLibrary(
         inverse_d=tensor(inverse_d),
-        intensity=tensor(intensity),
+        multiplicity=tensor(multiplicity),
         texture_cos2=tensor(cos2),
-        n_lattices=n_lattices,
-        many_lines=torch.tensor(np.flatnonzero(on_grid.sum(axis=1) >= MANY_LINES), device=device),
+        rich=torch.tensor(np.flatnonzero(on_grid.sum(axis=1) >= MANY_LINES), device=device),
     )
 
 

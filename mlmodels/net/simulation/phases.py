@@ -19,7 +19,7 @@ from mlmodels.net.simulation.config import (
     PURE,
     SimulationConfig,
 )
-from mlmodels.net.simulation.crystals import PhaseLibrary, phase_library
+from mlmodels.net.simulation.crystals import LatticeLibrary, lattice_library
 from mlmodels.net.simulation.draw import Draw
 from mlmodels.net.simulation.line_lists import LineLists
 from mlmodels.net.simulation.quasicrystals import (
@@ -29,6 +29,7 @@ from mlmodels.net.simulation.quasicrystals import (
     model_intensities,
     orbits,
 )
+from mlmodels.net.simulation.structures import MAX_LINES, StructureLines, draw_approximants_1_1, draw_crystals
 
 Q_PAR_MAX = 5.1
 """Of the reflections of quasicrystals (1/a_R): the end of the ln Q grid at a_R = 6 Å."""
@@ -88,6 +89,7 @@ def wanted_lines(draw: Draw, contents: Contents, config: SimulationConfig) -> li
     beside = (phase_class == ICOSAHEDRAL) & (contents.kind[index] == CRYSTALS) & draw.chance(n, config.with_approximant)
     beside_order = 1 + draw.integers(n, below=2)
     beside_share = draw.uniform(n, low=0.05, high=0.5) * beside
+    real = draw.chance(n, config.real_approximants)
 
     here = torch.nonzero(phase_class == ICOSAHEDRAL).squeeze(1)
     lists = [
@@ -102,26 +104,34 @@ def wanted_lines(draw: Draw, contents: Contents, config: SimulationConfig) -> li
     ]
     for order, its_class in ((1, APPROXIMANT_1_1), (2, APPROXIMANT_2_1)):
         wanted = phase_class == its_class
-        here = torch.nonzero(wanted | (beside & (beside_order == order))).squeeze(1)
+        approximants = wanted | (beside & (beside_order == order))
+        its_share = torch.where(wanted, share, share * beside_share)
+        here = torch.nonzero(approximants & ~real if order == 1 else approximants).squeeze(1)
         lines = approximant_lines(draw.device, order, Q_PAR_MAX, Q_PERP_MAX)
-        inverse_d = lines.inverse_d / a_r[here]
-        lists.append(
-            LineLists(
-                pattern=index[here],
-                inverse_d=inverse_d,
-                intensity=approximant_intensities(draw, lines, squared[here]),
-                broadening=torch.zeros_like(inverse_d),
-                share=torch.where(wanted, share, share * beside_share)[here],
-                wanted=wanted[here],
-            )
-        )
+        intensity = approximant_intensities(draw, lines, squared[here])
+        lists.append(_approximants(index[here], lines.inverse_d / a_r[here], intensity, its_share[here], wanted[here]))
+        if order == 1:
+            here = torch.nonzero(approximants & real).squeeze(1)
+            known = draw_approximants_1_1(draw, a_r[here])
+            lists.append(_approximants(index[here], known.inverse_d, known.intensity, its_share[here], wanted[here]))
     return lists
+
+
+def _approximants(pattern: Tensor, inverse_d: Tensor, intensity: Tensor, share: Tensor, wanted: Tensor) -> LineLists:
+    return LineLists(
+        pattern=pattern,
+        inverse_d=inverse_d,
+        intensity=intensity,
+        broadening=torch.zeros_like(inverse_d),
+        share=share,
+        wanted=wanted,
+    )
 
 
 def other_lines(draw: Draw, contents: Contents, config: SimulationConfig) -> list[LineLists]:
     """The other phases, which share what the wanted one leaves: crystals, or lines at random places."""
     kind, n = contents.kind, contents.kind.numel()
-    library = phase_library(draw.device, config.n_lattices, config.n_prototypes, config.library_seed)
+    library = lattice_library(draw.device, config.n_lattices, config.library_seed)
     n_phases = torch.where(kind == CRYSTALS, 1 + draw.choice(n, (0.45, 0.35, 0.20)), (kind == MINERALS).long())
     weights = draw.log_uniform(n, 3, low=0.05, high=1.0)
     weights = weights * (torch.arange(3, device=draw.device) < n_phases[:, None])
@@ -135,36 +145,44 @@ def other_lines(draw: Draw, contents: Contents, config: SimulationConfig) -> lis
 
 
 def crystal_lines(
-    draw: Draw, library: PhaseLibrary, pattern: Tensor, share: Tensor, many: Tensor, prototypes: float
+    draw: Draw, library: LatticeLibrary, pattern: Tensor, share: Tensor, many: Tensor, prototypes: float
 ) -> LineLists:
-    """One crystalline phase of the library for each entry of ``pattern``; a many-line one where ``many``.
+    """One crystalline phase for each entry of ``pattern``, a many-line one where ``many``; a share ``prototypes`` have known
+    structures, whose intensities scatter a little.
 
-    Intensities of random lattices follow Wilson's statistics, sharpened or flattened by a random power; those of known
-    structures scatter a little.  A third are textured (March, Z. Kristallogr. 81, 285 (1932); Dollase (1986)).
+    A third are textured (March, Z. Kristallogr. 81, 285 (1932); Dollase (1986)).
     """
-    n, (n_entries, n_lines) = pattern.numel(), library.inverse_d.shape
-    structure = library.n_lattices + draw.integers(n, below=n_entries - library.n_lattices)
-    lattice = draw.integers(n, below=library.n_lattices)
-    entry = torch.where(draw.chance(n, prototypes), structure, lattice)
-    rich = library.many_lines[draw.integers(n, below=library.many_lines.numel())]
-    entry = torch.where(many, rich, entry)
-    inverse_d = library.inverse_d[entry] * draw.uniform(n, 1, low=0.95, high=1.05)
-    wilson = (-torch.log(draw.uniform(n, n_lines, low=1e-6, high=1.0))) ** draw.uniform(n, 1, low=0.4, high=2.2)
-    wilson = wilson * torch.exp(-draw.uniform(n, 1, low=2.0, high=9.0) * inverse_d**2 / 2)
-    misfit = torch.exp(draw.uniform(n, 1, high=0.4) * draw.normal(n, n_lines))
-    intensity = library.intensity[entry] * torch.where((entry < library.n_lattices)[:, None], wilson, misfit)
+    n = pattern.numel()
+    known = draw.chance(n, prototypes)
+    structures, lattices = draw_crystals(draw, many[known]), _draw_lattices(draw, library, many[~known])
+    misfit = torch.exp(draw.uniform(n, 1, high=0.4) * draw.normal(n, MAX_LINES))
+    order = torch.argsort(torch.cat([torch.nonzero(known), torch.nonzero(~known)]).squeeze(1))
+    inverse_d = torch.cat([structures.inverse_d, lattices.inverse_d])[order]
+    intensity = torch.cat([structures.intensity, lattices.intensity])[order]
+    cos2 = torch.cat([structures.texture_cos2, lattices.texture_cos2])[order]
     march = torch.where(draw.chance(n, 0.35), draw.uniform(n, low=0.35, high=1.2), 1.0)[:, None]
-    cos2 = library.texture_cos2[entry]
     texture = (march**2 * cos2 + (1 - cos2) / march) ** -1.5
     broadening = draw.uniform(n, 1) * draw.chance(n, 0.4)[:, None]
     return LineLists(
         pattern=pattern,
         inverse_d=inverse_d,
-        intensity=intensity * texture,
-        broadening=broadening.expand(n, n_lines),
+        intensity=intensity * texture * torch.where(known[:, None], misfit, 1.0),
+        broadening=broadening.expand(n, MAX_LINES),
         share=share,
         wanted=torch.zeros_like(many),
     )
+
+
+def _draw_lattices(draw: Draw, library: LatticeLibrary, many: Tensor) -> StructureLines:
+    """One random lattice for each entry of ``many``; intensities follow Wilson's statistics, sharpened or flattened by a
+    random power."""
+    n, (n_lattices, n_lines) = many.numel(), library.inverse_d.shape
+    rich = library.rich[draw.integers(n, below=library.rich.numel())]
+    entry = torch.where(many, rich, draw.integers(n, below=n_lattices))
+    inverse_d = library.inverse_d[entry] * draw.uniform(n, 1, low=0.95, high=1.05)
+    wilson = (-torch.log(draw.uniform(n, n_lines, low=1e-6, high=1.0))) ** draw.uniform(n, 1, low=0.4, high=2.2)
+    wilson = wilson * torch.exp(-draw.uniform(n, 1, low=2.0, high=9.0) * inverse_d**2 / 2)
+    return StructureLines(inverse_d, library.multiplicity[entry] * wilson, library.texture_cos2[entry])
 
 
 def _decoy_lines(draw: Draw, pattern: Tensor, share: Tensor, few: Tensor) -> LineLists:
