@@ -1,11 +1,13 @@
 """The things of the lab: samples and how they were made, measured patterns and what was read from them."""
 
+from samples.models.elements import SampleElement
 from samples.models.patterns import Pattern, PatternFile, Receipt
 from samples.models.readings import Reading, ReadingArrays
-from samples.models.samples import EditionConflict, Sample, SampleElement
+from samples.models.samples import EditionConflict, Sample
 from samples.models.signed import ChainHead, SignedEntry
 from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.models.systems import AlloySystem
+from samples.models.words import SampleWord
 
 __all__ = [
     "AlloySystem",
@@ -18,6 +20,7 @@ __all__ = [
     "Receipt",
     "Sample",
     "SampleElement",
+    "SampleWord",
     "SignedEntry",
     "SynthesisStep",
     "WeighedMass",

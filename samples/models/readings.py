@@ -112,6 +112,7 @@ class Reading(Unchanging):
         verbose_name = _("reading")
         verbose_name_plural = _("readings")
         ordering = ["pattern", "-number"]
+        indexes = [models.Index(fields=["radiation", "pattern"], name="reading_radiation")]
         constraints = [
             models.UniqueConstraint(fields=["pattern", "number"], name="one_reading_a_number"),
             models.CheckConstraint(condition=Q(two_theta_first__lt=F("two_theta_last")), name="reading_ascends"),

@@ -13,7 +13,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +29,10 @@ from samples.composition import (
     read_composition,
     weighed_composition,
 )
+from samples.models.elements import SampleElement
 from samples.models.systems import AlloySystem
+from samples.models.words import SampleWord, found_by, people_named
+from samples.words import asked_words
 
 if TYPE_CHECKING:
     from samples.models.synthesis import SynthesisStep, WeighedMass
@@ -83,22 +86,35 @@ class SampleQuerySet(models.QuerySet["Sample"]):
     def for_system(self, system: AlloySystem) -> SampleQuerySet:
         return self.filter(system=system)
 
-    def with_element(self, symbol: str) -> SampleQuerySet:
-        return self.filter(elements__element=symbol)
+    def with_element(self, symbol: str, lowest: float | None = None, highest: float | None = None) -> SampleQuerySet:
+        """With this element in the nominal composition, and with this much of it (at.%) where that is asked."""
+        holding = SampleElement.objects.filter(element=symbol)
+        if lowest is not None:
+            holding = holding.filter(amount__gte=lowest)
+        if highest is not None:
+            holding = holding.filter(amount__lte=highest)
+        return self.filter(pk__in=holding.values("sample"))
+
+    def without_element(self, symbol: str) -> SampleQuerySet:
+        return self.exclude(Exists(SampleElement.objects.filter(element=symbol, sample=OuterRef("pk"))))
+
+    def logged_by(self, name: str) -> SampleQuerySet:
+        """By the people with this in their names."""
+        return self.filter(made_by__in=people_named(name))
 
     def matching(self, text: str) -> SampleQuerySet:
-        """Each word stands somewhere in the code, the composition, the system, the place or the notes."""
+        """Each word of ``text`` begins a word of the code, compositions, place or notes, or names the system or a person."""
         samples = self
-        for word in plain_text(text).split():
-            samples = samples.filter(
-                Q(code__icontains=word)
-                | Q(composition__icontains=word)
-                | Q(composition_text__icontains=word)
-                | Q(system__name__icontains=word)
-                | Q(place__icontains=word)
-                | Q(notes__icontains=word)
-            )
+        for word in asked_words(text):
+            samples = samples.filter(found_by(word))
         return samples
+
+    def saying(self, field: str, phrase: str) -> SampleQuerySet:
+        """With ``phrase`` as it stands in the notes or the place; its words are looked up first."""
+        said = Q(**{f"{field}__icontains": phrase}) | Q(**{f"{field}__icontains": plain_text(phrase)})
+        for word in asked_words(phrase):
+            said &= Q(pk__in=SampleWord.objects.begun_by(word).values("sample"))
+        return self.filter(said)
 
     def next_code(self, system: AlloySystem, parent: Sample | None = None) -> str:
         """The first free code: ASR-012 for a new sample of Al-Si-Ru, ASR-012-1 for a piece of that one."""
@@ -197,6 +213,9 @@ class Sample(models.Model):
         indexes = [
             models.Index(fields=["-made_at", "-id"], name="sample_newest"),
             models.Index(fields=["system", "-made_at"], name="sample_system_newest"),
+            models.Index(fields=["-id"], condition=Q(archived_at__isnull=False), name="sample_archived"),
+            models.Index(fields=["-id"], condition=Q(simulated=True), name="sample_simulated"),
+            models.Index(fields=["-id"], condition=Q(used_up=True), name="sample_used_up"),
         ]
 
     def __str__(self) -> str:
@@ -219,6 +238,7 @@ class Sample(models.Model):
                 unique_fields=["sample", "element"],
                 update_fields=["amount"],
             )
+            SampleWord.objects.list_for([self])
 
     def get_absolute_url(self) -> str:
         return reverse("screening:sample", args=[self.code])
@@ -373,21 +393,3 @@ class Sample(models.Model):
         if before is None or self.mass_after is None:
             return None
         return MassLoss(before - self.mass_after, (before - self.mass_after) * 100 / before)
-
-
-class SampleElement(models.Model):
-    """One element of a sample's nominal composition, so that samples can be found by what they hold."""
-
-    sample = models.ForeignKey(Sample, on_delete=models.CASCADE, related_name="elements", verbose_name=_("sample"))
-    element = models.CharField(_("element"), max_length=2)
-    amount = models.DecimalField(_("amount (at.%)"), max_digits=12, decimal_places=4)
-
-    class Meta:
-        verbose_name = _("element")
-        verbose_name_plural = _("elements")
-        ordering = ["sample", "-amount"]
-        constraints = [models.UniqueConstraint(fields=["sample", "element"], name="one_row_an_element")]
-        indexes = [models.Index(fields=["element", "sample"], name="element_samples")]
-
-    def __str__(self) -> str:
-        return f"{self.element} {self.amount}"
