@@ -29,8 +29,11 @@ MEASURE = (
 )
 """Log samples, send patterns in, move and correct them, and have them screened."""
 
-CURATE = ("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion")
-"""Decide which network screens."""
+CURATE = (
+    *("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion"),
+    "screening.change_matchingrule",
+)
+"""Decide which network screens, and how files find their samples."""
 
 ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_user", "auth.view_group")
 """Let people in and give them roles."""

@@ -22,7 +22,7 @@ from samples.models import Pattern, Reading
 from samples.pattern_views import original_of
 from samples.sentences import translated
 from screening.cards import Progress, cards_of, cards_of_run
-from screening.matching import SampleCodes
+from screening.matching import SampleMatcher
 from screening.models import ScreeningResult, ScreeningRun
 from screening.serializers import (
     PatternSerializer,
@@ -96,10 +96,11 @@ class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
         sent = UploadSerializer(data=request.data, by=by)  # all of the body is here before a transaction begins
         sent.is_valid(raise_exception=True)
         file = sent.validated_data["file"]
-        sample = sent.validated_data.get("sample") or SampleCodes().find_in(file.name)
         with transaction.atomic():
             run = sent.validated_data.get("run") or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by)
-            receipt = run.receive(file, name=file.name, sample=sample)
+            receipt = run.receive(
+                file, name=file.name, sample=sent.validated_data.get("sample"), matcher=SampleMatcher()
+            )
             if not receipt.patterns:  # nor is the run kept that was started for it
                 raise ValidationError({"file": [translated(receipt.failure)]})
         patterns = self.get_queryset().filter(pk__in=[pattern.pk for pattern in receipt.patterns])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -94,6 +95,30 @@ class PatternQuerySet(models.QuerySet["Pattern"]):
         """Fetch each pattern's newest reading along, for lists."""
         current = Prefetch("readings", Reading.objects.current(), to_attr="current_readings")
         return self.prefetch_related(current)
+
+    @transaction.atomic
+    def move_to(self, sample: Sample | None, by: User) -> int:
+        """Give all of these to ``sample``, or back to the inbox with None; how many were elsewhere before."""
+        moving = [pattern for pattern in self.select_related("sample") if pattern.sample != sample]
+        Pattern.objects.filter(pk__in=[pattern.pk for pattern in moving]).update(sample=sample)
+        _log(moving, by, f"Moved to {sample or 'the inbox'}.")
+        return len(moving)
+
+    @transaction.atomic
+    def archive(self, by: User, at: datetime | None = None) -> int:
+        """Put all of these away; how many were not before.  Those of one moment can be restored together."""
+        leaving = list(self.current())
+        Pattern.objects.filter(pk__in=[pattern.pk for pattern in leaving]).update(archived_at=at or timezone.now())
+        _log(leaving, by, "Archived.")
+        return len(leaving)
+
+    @transaction.atomic
+    def restore(self, by: User) -> int:
+        """Take all of these out of the archive; how many were in it."""
+        coming = list(self.exclude(archived_at=None))
+        Pattern.objects.filter(pk__in=[pattern.pk for pattern in coming]).update(archived_at=None)
+        _log(coming, by, "Restored from the archive.")
+        return len(coming)
 
     def receive(
         self,
@@ -242,4 +267,8 @@ class Pattern(models.Model):
         )
 
     def _log(self, by: User, what: str) -> None:
-        LogEntry.objects.log_actions(by.pk, [self], CHANGE, change_message=what, single_object=True)
+        _log([self], by, what)
+
+
+def _log(patterns: list[Pattern], by: User, what: str) -> None:
+    LogEntry.objects.log_actions(by.pk, patterns, CHANGE, change_message=what)

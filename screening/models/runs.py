@@ -6,10 +6,15 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Pattern, Reading, Receipt, Sample
+from samples.xrd.sentences import Sentence
 from screening.bell import ring_on_commit
+from screening.matching import Named, SampleMatcher
+from screening.models.received import ReceivedPattern, RefusedFile
 from screening.models.results import ScreeningResult
 
 
@@ -19,7 +24,10 @@ class ScreeningRunQuerySet(models.QuerySet["ScreeningRun"]):
 
     def uploads_of(self, person: User) -> ScreeningRunQuerySet:
         """The uploads that this person started, and may send more files into."""
-        return self.filter(started_by=person, why=ScreeningRun.Why.UPLOAD)
+        return self.uploads().filter(started_by=person, undone_at=None)
+
+    def uploads(self) -> ScreeningRunQuerySet:
+        return self.filter(why=ScreeningRun.Why.UPLOAD)
 
     @transaction.atomic
     def correct(
@@ -71,8 +79,18 @@ class ScreeningRun(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("started by")
     )
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    undone_at = models.DateTimeField(_("undone at"), null=True, blank=True, editable=False)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("undone by"),
+    )
     patterns = models.ManyToManyField(
-        Pattern, through="screening.ReceivedPattern", related_name="runs", verbose_name=_("patterns received")
+        Pattern, through=ReceivedPattern, related_name="runs", verbose_name=_("patterns received")
     )
 
     objects = ScreeningRunQuerySet.as_manager()
@@ -81,6 +99,7 @@ class ScreeningRun(models.Model):
         verbose_name = _("screening run")
         verbose_name_plural = _("screening runs")
         ordering = ["-started_at", "-pk"]
+        indexes = [models.Index(fields=["why", "-started_at", "-id"], name="run_why_newest")]
 
     def __str__(self) -> str:
         return f"{self.get_why_display()} {self.pk}"
@@ -91,23 +110,87 @@ class ScreeningRun(models.Model):
         content: bytes | File[bytes],
         *,
         name: str,
+        path: str = "",
         sample: Sample | None = None,
+        matcher: SampleMatcher | None = None,
         kind: str = Pattern.Kind.MEASUREMENT,
         simulated: bool = False,
     ) -> Receipt:
         """Take in one file of this batch: keep it, read it, and queue its scans.  The browser, the API and commands call this.
 
-        The pattern and its place in the queue are written together, so that none is ever forgotten.
+        The pattern and its place in the queue are written together, so that none is ever forgotten.  ``path`` is where the
+        file lay in the folder that was sent; ``matcher`` looks for the sample where none is given.
         """
         receipt = Pattern.objects.receive(
             content, name=name, by=self.started_by, sample=sample, kind=kind, simulated=simulated
         )
-        ReceivedPattern.objects.bulk_create(
-            (ReceivedPattern(run=self, pattern=pattern, known=receipt.known) for pattern in receipt.patterns),
-            ignore_conflicts=True,  # the same file twice in one batch
-        )
-        self.enqueue([reading for pattern in receipt.patterns if (reading := pattern.current_reading)])
+        if receipt.failure and not receipt.patterns:
+            self.refuse(path or receipt.name, receipt.failure)
+        rows = [
+            ReceivedPattern(run=self, pattern=pattern, known=receipt.known, path=path) for pattern in receipt.patterns
+        ]
+        readings = {pattern.pk: reading for pattern in receipt.patterns if (reading := pattern.current_reading)}
+        if sample and not receipt.known:
+            for row in rows:
+                row.how = ReceivedPattern.How.CHOSEN
+        elif matcher and not receipt.known:
+            self._match(rows, readings, matcher)
+        ReceivedPattern.objects.bulk_create(rows, ignore_conflicts=True)  # the same file twice in one batch
+        self.enqueue(list(readings.values()))
         return receipt
+
+    def refuse(self, path: str, reason: Sentence) -> None:
+        """Note a file that was not kept, and why."""
+        refused = RefusedFile(run=self, path=path, reason=reason.as_json())
+        RefusedFile.objects.bulk_create([refused], ignore_conflicts=True)
+
+    def _match(self, rows: list[ReceivedPattern], readings: dict[int, Reading], matcher: SampleMatcher) -> None:
+        """Give the new patterns of ``rows`` the samples that their names name."""
+        named = [
+            Named(
+                path=row.path or row.pattern.name,
+                in_file=str(readings[row.pattern_id].metadata.get("sample_name") or "")
+                if row.pattern_id in readings
+                else "",
+            )
+            for row in rows
+        ]
+        for row, finding in zip(rows, matcher.find_all(named), strict=True):
+            row.how, row.template, row.proposed_code = finding.how, finding.template, finding.proposed_code
+            if finding.sample:
+                row.pattern.sample = finding.sample
+                row.pattern.save(update_fields=["sample"])
+
+    @transaction.atomic
+    def undo(self, by: User) -> bool:
+        """Archive what this upload brought: its new patterns, and the samples logged for them that hold nothing else.
+
+        Nothing is deleted, and what was screened stays on record.  False where somebody else was first.
+        """
+        moment = timezone.now()
+        if not ScreeningRun.objects.filter(pk=self.pk, undone_at=None).update(undone_at=moment, undone_by=by):
+            return False
+        self.refresh_from_db()
+        Pattern.objects.filter(received__run=self, received__known=False).archive(by, at=moment)
+        others = Pattern.objects.current().filter(sample=OuterRef("pk"))
+        pieces = Sample.objects.current().filter(parent=OuterRef("pk"))
+        idle = Sample.objects.current().filter(
+            ~Exists(others), ~Exists(pieces), logged_with__run=self, edition=1, steps=None, weighed_masses=None
+        )
+        idle.update(archived_at=moment, changed_by=by, changed_at=moment)
+        return True
+
+    @transaction.atomic
+    def redo(self, by: User) -> bool:
+        """Restore what undoing this upload archived, and nothing that was archived by hand before or after."""
+        moment = self.undone_at
+        if not ScreeningRun.objects.filter(pk=self.pk, undone_at=moment).update(undone_at=None, undone_by=None):
+            return False
+        self.refresh_from_db()
+        Pattern.objects.filter(received__run=self, received__known=False, archived_at=moment).restore(by)
+        back = Sample.objects.filter(logged_with__run=self, archived_at=moment)
+        back.update(archived_at=None, changed_by=by, changed_at=timezone.now())
+        return True
 
     def enqueue(self, readings: list[Reading]) -> list[ScreeningResult]:
         """Queue ``readings`` for the production version, and ring for a worker once that is committed."""
@@ -115,22 +198,3 @@ class ScreeningRun(models.Model):
         if any(result.state == ScreeningResult.State.QUEUED for result in results):
             ring_on_commit()
         return results
-
-
-class ReceivedPattern(models.Model):
-    """A pattern that came in with a run; ``known`` where its bytes were here before."""
-
-    run = models.ForeignKey(
-        ScreeningRun, on_delete=models.PROTECT, related_name="received", verbose_name=_("screening run")
-    )
-    pattern = models.ForeignKey(Pattern, on_delete=models.PROTECT, related_name="received", verbose_name=_("pattern"))
-    known = models.BooleanField(_("was here before"), default=False)
-
-    class Meta:
-        verbose_name = _("received pattern")
-        verbose_name_plural = _("received patterns")
-        ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["run", "pattern"], name="one_receipt_a_run_and_pattern")]
-
-    def __str__(self) -> str:
-        return f"{self.run}: {self.pattern}"

@@ -21,7 +21,7 @@ from samples.models import Pattern, Receipt, Sample
 from samples.sentences import translated
 from screening.cards import Card, Progress, cards_of, cards_of_run
 from screening.forms import InboxForm, UploadForm
-from screening.matching import SampleCodes
+from screening.matching import SampleMatcher
 from screening.models import ScreeningRun
 from screening.views import PageRequest
 
@@ -110,11 +110,8 @@ def _run_to_join(request: PageRequest) -> ScreeningRun | None:
 
 
 def _receive(run: ScreeningRun, files: list[UploadedFile[bytes]], sample: Sample | None) -> list[Receipt]:
-    codes = None if sample else SampleCodes()
-    return [
-        run.receive(file, name=file.name or "", sample=sample or (codes.find_in(file.name or "") if codes else None))
-        for file in files
-    ]
+    matcher = SampleMatcher()
+    return [run.receive(file, name=file.name or "", sample=sample, matcher=matcher) for file in files]
 
 
 def _new_cards_response(

@@ -1,0 +1,162 @@
+"""What came in with a run: each pattern with how it found its sample, what was not kept, and archives on their way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Case, Count, Q, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from samples.models import Pattern, Sample
+
+if TYPE_CHECKING:
+    from screening.models.runs import ScreeningRun
+
+PATH_LENGTH = 300
+
+
+class ReceivedPatternQuerySet(models.QuerySet["ReceivedPattern"]):
+    def with_standing(self) -> ReceivedPatternQuerySet:
+        """Each row with its ``standing``: what there is to do about it."""
+        standing = ReceivedPattern.Standing
+        return self.annotate(
+            standing=Case(
+                When(known=True, then=Value(standing.DUPLICATE.value)),
+                When(pattern__archived_at__isnull=False, then=Value(standing.SET_ASIDE.value)),
+                When(pattern__failure__isnull=False, then=Value(standing.UNREADABLE.value)),
+                When(pattern__sample__isnull=False, then=Value(standing.MATCHED.value)),
+                When(~Q(proposed_code=""), then=Value(standing.NEW_SAMPLE.value)),
+                default=Value(standing.UNMATCHED.value),
+                output_field=models.CharField(max_length=12),
+            )
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each standing there are, of those that there are any of."""
+        rows = self.with_standing().order_by().values_list("standing").annotate(n=Count("pk"))
+        found = dict(rows)
+        return {standing: found[standing] for standing in ReceivedPattern.Standing.values if standing in found}
+
+    def proposing(self) -> ReceivedPatternQuerySet:
+        """Rows whose sample is not logged yet."""
+        return self.with_standing().filter(standing=ReceivedPattern.Standing.NEW_SAMPLE)
+
+    def brought(self) -> ReceivedPatternQuerySet:
+        """Rows of patterns that were not here before."""
+        return self.filter(known=False)
+
+
+class ReceivedPattern(models.Model):
+    """A pattern that came in with a run; ``known`` where its bytes were here before.
+
+    path: where the file lay in the folder or archive that was sent
+    how, template: what gave it its sample, or ``proposed_code``, which no sample has yet
+    """
+
+    class How(models.TextChoices):
+        CHOSEN = "chosen", _("chosen for the upload")
+        NAME = "name", _("file name")
+        FOLDER = "folder", _("folder")
+        HEADER = "header", _("sample named in the file")
+        BY_HAND = "by_hand", _("set by hand")
+        LOGGED = "logged", _("logged with this upload")
+
+    class Standing(models.TextChoices):
+        MATCHED = "matched", _("with a sample")
+        NEW_SAMPLE = "new_sample", _("new sample")
+        UNMATCHED = "unmatched", _("without a sample")
+        DUPLICATE = "duplicate", _("duplicate")
+        UNREADABLE = "unreadable", _("not readable")
+        SET_ASIDE = "set_aside", _("set aside")
+
+    run = models.ForeignKey(
+        "screening.ScreeningRun", on_delete=models.PROTECT, related_name="received", verbose_name=_("screening run")
+    )
+    pattern = models.ForeignKey(Pattern, on_delete=models.PROTECT, related_name="received", verbose_name=_("pattern"))
+    known = models.BooleanField(_("was here before"), default=False)
+    path = models.CharField(_("path in the folder that was sent"), max_length=PATH_LENGTH, blank=True)
+    how = models.CharField(_("how it found its sample"), max_length=12, choices=How, blank=True)
+    template = models.CharField(_("template that found it"), max_length=100, blank=True)
+    proposed_code = models.CharField(_("code of a sample that is not logged yet"), max_length=40, blank=True)
+
+    objects = ReceivedPatternQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("received pattern")
+        verbose_name_plural = _("received patterns")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "pattern"], name="one_receipt_a_run_and_pattern")]
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.pattern}"
+
+
+class RefusedFile(models.Model):
+    """A file of a run that was not kept, and why."""
+
+    run = models.ForeignKey(
+        "screening.ScreeningRun", on_delete=models.PROTECT, related_name="refused", verbose_name=_("screening run")
+    )
+    path = models.CharField(_("path in the folder that was sent"), max_length=PATH_LENGTH)
+    reason = models.JSONField(_("why not"))
+
+    class Meta:
+        verbose_name = _("refused file")
+        verbose_name_plural = _("refused files")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "path"], name="one_refusal_a_run_and_path")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class LoggedSample(models.Model):
+    """A sample that was logged for patterns of a run."""
+
+    run = models.ForeignKey(
+        "screening.ScreeningRun", on_delete=models.PROTECT, related_name="logged", verbose_name=_("screening run")
+    )
+    sample = models.OneToOneField(
+        Sample, on_delete=models.PROTECT, related_name="logged_with", verbose_name=_("sample")
+    )
+
+    class Meta:
+        verbose_name = _("sample logged with an upload")
+        verbose_name_plural = _("samples logged with an upload")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.run}: {self.sample}"
+
+
+class PackedFolder(models.Model):
+    """A zip archive of a run, kept until all that is in it was taken out: the files in it count, not the archive.
+
+    n_files: that it holds; n_taken: that were received or refused
+    """
+
+    run = models.ForeignKey(
+        "screening.ScreeningRun", on_delete=models.PROTECT, related_name="packed", verbose_name=_("screening run")
+    )
+    name = models.CharField(_("file name"), max_length=255)
+    content = models.FileField(_("archive"), upload_to="archives/", editable=False)
+    sample = models.ForeignKey(
+        Sample, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("sample")
+    )
+    n_files = models.PositiveIntegerField(_("files"))
+    n_taken = models.PositiveIntegerField(_("files taken out"), default=0)
+
+    class Meta:
+        verbose_name = _("packed folder")
+        verbose_name_plural = _("packed folders")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def local_path(self) -> Path:
+        return Path(settings.MEDIA_ROOT) / str(self.content.name)
