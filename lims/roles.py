@@ -23,7 +23,7 @@ LOOK = (
 """See every sample, pattern, call and model version."""
 
 MEASURE = (
-    *("samples.add_sample", "samples.change_sample", "samples.change_alloysystem"),
+    *("samples.add_sample", "samples.change_sample", "samples.change_alloysystem", "samples.add_sheetimport"),
     *("samples.add_pattern", "samples.change_pattern", "samples.add_reading"),
     "screening.add_screeningrun",
 )

@@ -32,14 +32,14 @@ class Original:
         return (Path(settings.MEDIA_ROOT) / self.name).read_bytes()
 
 
-def keep(content: bytes | File[bytes]) -> Original:
+def keep(content: bytes | File[bytes], *, folder: str = "patterns") -> Original:
     """Put ``content`` on disk, in chunks, and say where; PatternFileError where it is too large to be a pattern.
 
     The name is the hash, so that two people who send the same bytes at once write the same file.
     """
-    folder = Path(settings.MEDIA_ROOT) / "patterns"
-    folder.mkdir(parents=True, exist_ok=True)
-    side_name = folder / f".{uuid4().hex}.part"
+    root = Path(settings.MEDIA_ROOT)
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    side_name = root / folder / f".{uuid4().hex}.part"
     digest, size = hashlib.sha256(), 0
     try:
         with side_name.open("xb") as file:
@@ -51,8 +51,8 @@ def keep(content: bytes | File[bytes]) -> Original:
             file.flush()
             os.fsync(file.fileno())
         sha256 = digest.hexdigest()
-        name = Path("patterns") / sha256[:2] / sha256[2:4] / sha256
-        target = Path(settings.MEDIA_ROOT) / name
+        name = Path(folder) / sha256[:2] / sha256[2:4] / sha256
+        target = root / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             side_name.rename(target)

@@ -4,6 +4,7 @@ from samples.models.elements import SampleElement
 from samples.models.patterns import Pattern, PatternFile, Receipt
 from samples.models.readings import Reading, ReadingArrays
 from samples.models.samples import EditionConflict, Sample
+from samples.models.sheets import SheetChange, SheetColumns, SheetImport, SheetRow
 from samples.models.signed import ChainHead, SignedEntry
 from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.models.systems import AlloySystem
@@ -21,6 +22,10 @@ __all__ = [
     "Sample",
     "SampleElement",
     "SampleWord",
+    "SheetChange",
+    "SheetColumns",
+    "SheetImport",
+    "SheetRow",
     "SignedEntry",
     "SynthesisStep",
     "WeighedMass",

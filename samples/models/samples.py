@@ -43,7 +43,7 @@ CODE_TRIES = 5
 """How often a free code is looked for when others log samples at the same moment."""
 
 _CODE = re.compile(r"[^\W_][\w.()+-]*")
-_RESERVED_CODES = {"new"}  # an address of its own
+_RESERVED_CODES = {"new", "import", "export"}  # addresses of their own
 
 
 def plain_text(text: str) -> str:
