@@ -136,31 +136,42 @@ def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:
     readings = card.pattern.readings.select_related("made_by", "blank__pattern").prefetch_related(
         "results__model_version"
     )
-    start = card.result.quasilattice_constant if card.result else None
-    lattice_type = (card.result.lattice_type if card.result else "") or "F"
-    wavelength = card.reading.wavelength if card.reading else None
+    figure = figure_context(card)
     previous, following = _neighbours(card.pattern)
     context = {
+        **figure,
         "card": card,
         "pattern": card.pattern,
         "readings": readings,
         "other_results": _other_results(card),
         "previous": previous,
         "next": following,
-        "reflections_shown": card.result.lattice_type if card.result and card.result.level in {"A", "B", "C"} else "",
-        "a_r_min": A_R_MIN,
-        "a_r_max": A_R_MAX,
-        "is_cu": wavelength is not None and abs(wavelength - CU_KALPHA1) < 1e-4,
-        "facts": _facts(wavelength),
         "move_form": MoveForm(initial={"sample": card.pattern.sample}),
-        "correction_form": CorrectionForm(pattern=card.pattern, initial={"wavelength": wavelength}),
+        "correction_form": CorrectionForm(pattern=card.pattern, initial={"wavelength": figure["facts"]["wavelength"]}),
         "refinement_form": RefinementForm(
-            initial={"quasilattice_constant": f"{start or START_A_R:.3f}", "lattice_type": lattice_type}
+            initial={
+                "quasilattice_constant": figure["a_r"],
+                "lattice_type": (card.result.lattice_type if card.result else "") or "F",
+            }
         ),
         **forms,
     }
     is_wrong = any(form.errors for form in forms.values() if hasattr(form, "errors"))
     return render(request, "screening/pattern.html", context, status=422 if is_wrong else 200)
+
+
+def figure_context(card: Card) -> dict[str, Any]:
+    """What screening/_pattern_figure.html draws the pattern of ``card`` from."""
+    wavelength = card.reading.wavelength if card.reading else None
+    start = card.result.quasilattice_constant if card.result else None
+    return {
+        "facts": _facts(wavelength),
+        "a_r": f"{start or START_A_R:.3f}",
+        "a_r_min": A_R_MIN,
+        "a_r_max": A_R_MAX,
+        "is_cu": wavelength is not None and abs(wavelength - CU_KALPHA1) < 1e-4,
+        "reflections_shown": card.result.lattice_type if card.result and card.result.level in {"A", "B", "C"} else "",
+    }
 
 
 def _neighbours(pattern: Pattern) -> tuple[int | None, int | None]:
