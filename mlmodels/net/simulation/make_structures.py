@@ -3,8 +3,10 @@
     pip download --no-deps pymatgen==2024.8.9
     python -m mlmodels.net.simulation.make_structures pymatgen-2024.8.9-*.whl
 
-The wheel is opened, not installed.  Of its prototypes those of metals, with or without metalloids, are taken: no oxides,
-halides, carbides or molecules.  Those that :mod:`mlmodels.net.simulation.prototypes` has already are left out.
+The wheel is opened, not installed.  All of its prototypes are taken but those that :mod:`mlmodels.net.simulation.prototypes` has
+already: intermetallics, because they stand beside quasicrystals, and salts, oxides and molecules, because whatever a laboratory
+measures must not be taken for one.  In intermetallics any metal stands on a metal's site; in the others, whose shapes belong to
+their ions, a metal is replaced in half of the entries, which are kept twice.  Hydrogen is left out.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 from mlmodels.net.simulation.lattice import FloatArray, cell_vectors, lattice_planes
 from mlmodels.net.simulation.prototypes import METALS, PROTOTYPES, Prototype, cell_atoms
 from mlmodels.net.simulation.structures import MAX_LINES, MAX_SLOTS, METAL, STRUCTURES_FILE, SYMBOLS, SYSTEMS, UNUSED
+from samples.xrd.scattering import form_factor_table
 
 SOURCE = """Own prototypes: mlmodels/net/simulation/prototypes.py (positions of the name-giving compounds).
 All others: the AFLOW Library of Crystallographic Prototypes, Part 1 (M. J. Mehl, D. Hicks, C. Toher, O. Levy, R. M. Hanson,
@@ -30,6 +33,8 @@ Mg32(Al,Zn)49: G. Bergman, J. L. T. Waugh, L. Pauling, Acta Cryst. 10, 254 (1957
 
 PROTOTYPES_PATH = "pymatgen/analysis/aflow_prototypes.json"
 METALLOIDS = {"B", "Si", "Ge", "As", "Sb", "Te"}
+NON_METALS = {"C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"}
+ATOMIC_NUMBERS = {element: number for number, element in enumerate(form_factor_table(), start=1)}
 _OTHER_METALS = "Li Be Na K Rb Cs Ba Sr Tc Os Ir Hg Tl Pb Po Pr Nd Pm Sm Eu Tb Dy Er Tm Lu Th Pa U Np Pu"
 ALL_METALS = {*METALS, *_OTHER_METALS.split()} - METALLOIDS
 APPROXIMANT_1_1 = "AB32C48_cI162_204_a_2efg_2gh"
@@ -60,14 +65,8 @@ def main(wheel: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         entries = json.loads(archive.read(PROTOTYPES_PATH))
     for entry in entries:
-        elements = {site["species"][0]["element"] for site in entry["snl"]["sites"]}
-        metals = elements & ALL_METALS
-        if (
-            metals
-            and elements <= metals | METALLOIDS
-            and entry["tags"]["strukturbericht"].replace("_", "") not in known
-        ):
-            structures.append(aflow_structure(entry))
+        if entry["tags"]["strukturbericht"].replace("_", "") not in known:
+            structures.extend(aflow_structures(entry))
     lines = [structure_table(structure) for structure in structures]
     np.savez_compressed(
         STRUCTURES_FILE,
@@ -100,22 +99,39 @@ def own_structure(prototype: Prototype) -> Structure:
     return Structure(prototype.name, system, cell, cell_atoms(prototype), prototype.volume)
 
 
-def aflow_structure(entry: dict) -> Structure:  # type: ignore[type-arg] # as the file has it
-    """Metals become slots for any metal, metalloids stay; a fourth and fifth element share the third's slot."""
+def aflow_structures(entry: dict) -> list[Structure]:  # type: ignore[type-arg] # as the file has it
+    """One structure of an intermetallic, two of a compound with non-metals (its own metals, any metals), none of pure hydrogen."""
     label = entry["tags"]["aflow"]
-    parts = label.split("_")
-    group = 136 if label.startswith("sigma") else int(parts[2])
+    group = 136 if label.startswith("sigma") else int(label.split("_")[2])
+    system = SYSTEMS[int(np.searchsorted(LAST_OF_SYSTEM, group))]
     cell = np.array(entry["snl"]["lattice"]["matrix"], dtype=np.float64)
     found: dict[str, list[list[float]]] = {}
     for site in entry["snl"]["sites"]:
-        element = site["species"][0]["element"]
-        slot = element if element in found or len(found) < MAX_SLOTS else list(found)[-1]
-        found.setdefault(slot, []).append(site["abc"])
-    atoms = tuple((e if e in METALLOIDS else f"any {e}", np.array(places)) for e, places in found.items())
-    atom = abs(np.linalg.det(cell)) / len(entry["snl"]["sites"])
-    volume = (float(np.clip(0.85 * atom, 8, 20)), float(np.clip(1.25 * atom, 11, 30)))
-    system = SYSTEMS[int(np.searchsorted(LAST_OF_SYSTEM, group))]
-    return Structure(label, system, cell, atoms, volume, approximant=int(label == APPROXIMANT_1_1))
+        found.setdefault(site["species"][0]["element"], []).append(site["abc"])
+    found.pop("H", None)
+    if not found or not set(found) <= ALL_METALS | METALLOIDS | NON_METALS:
+        return []
+    found = _in_slots(found)
+    atom = abs(np.linalg.det(cell)) / sum(map(len, found.values()))
+    substituted = tuple((f"any {e}" if e in ALL_METALS else e, np.array(places)) for e, places in found.items())
+    if set(found) <= ALL_METALS | METALLOIDS and set(found) & ALL_METALS:
+        volume = (float(np.clip(0.85 * atom, 8, 20)), float(np.clip(1.25 * atom, 11, 30)))
+        return [Structure(label, system, cell, substituted, volume, approximant=int(label == APPROXIMANT_1_1))]
+    volume = (0.9 * float(atom), 1.15 * float(atom))
+    own = tuple((e, np.array(places)) for e, places in found.items())
+    both = [Structure(label, system, cell, own, volume), Structure(label, system, cell, substituted, volume)]
+    return both if set(found) & ALL_METALS else both[:1]
+
+
+def _in_slots(found: dict[str, list[list[float]]]) -> dict[str, list[list[float]]]:
+    """At most MAX_SLOTS elements: of more, the two with the nearest atomic numbers share the place of the heavier one."""
+    found = dict(sorted(found.items(), key=lambda pair: ATOMIC_NUMBERS[pair[0]]))
+    while len(found) > MAX_SLOTS:
+        numbers = [ATOMIC_NUMBERS[e] for e in found]
+        nearest = int(np.argmin(np.diff(numbers)))
+        lighter, heavier = list(found)[nearest : nearest + 2]
+        found[heavier] = found.pop(lighter) + found[heavier]
+    return found
 
 
 def structure_table(structure: Structure) -> tuple[FloatArray, FloatArray]:

@@ -1,6 +1,6 @@
 """Known structures as a line table, so that elements are put on their sites where patterns are made.
 
-structures.npz holds 42 prototypes of our own and the intermetallic ones of the AFLOW library (its ``source`` names authors
+structures.npz holds 42 prototypes of our own and those of the AFLOW library (its ``source`` names authors
 and licence; :mod:`mlmodels.net.simulation.make_structures` writes it).  A structure has up to MAX_SLOTS slots, each for one
 element.  Since form factors f are real, a line's intensity is a sum over pairs of slots, Σ f_i f_j P_ij, and the table keeps P:
 the products of the geometric structure factors, summed over the reflections of the line.
@@ -21,6 +21,7 @@ from mlmodels.net.simulation.atoms import element_coefficients, form_factors
 from mlmodels.net.simulation.draw import Draw
 from mlmodels.net.simulation.prototypes import METALS
 from samples.xrd.icosahedral import APPROXIMANT_CUBIC_1_1
+from samples.xrd.scattering import form_factor_table
 
 STRUCTURES_FILE = Path(__file__).with_name("structures.npz")
 
@@ -30,8 +31,8 @@ MANY_LINES = 60
 """Lines from which a phase counts as a many-line one."""
 MAX_SLOTS = 3
 PAIRS = tuple(combinations_with_replacement(range(MAX_SLOTS), 2))
-SYMBOLS = (*METALS, "B", "C", "O", "As", "Te")
-"""Elements that stand in slots; the metals are those that are drawn."""
+SYMBOLS = (*METALS, *(element for element in form_factor_table() if element not in METALS))
+"""Elements that stand in slots; the metals, which come first, are those that are drawn."""
 METAL, UNUSED = -1, -2
 """What stands in a slot instead of the index of an element: any metal, or nothing."""
 
