@@ -1,7 +1,7 @@
 """The five roles and what each may do: the one place where that stands; migrate makes groups of them.
 
-Everyone may look at everything and log what was made and measured; reviews and follow-ups bring the rights that will set
-reviewers and microscopists apart.
+Everyone may look at everything and log what was made and measured; reviewers sign verdicts. Follow-ups bring the rights
+that will set microscopists apart.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ LOOK = (
     *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
     *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion")),
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
+    *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase")),
 )
 """See every sample, pattern, call and model version."""
 
 MEASURE = (
     *("samples.add_sample", "samples.change_sample", "samples.change_alloysystem", "samples.add_sheetimport"),
     *("samples.add_pattern", "samples.change_pattern", "samples.add_reading"),
-    "screening.add_screeningrun",
+    *("screening.add_screeningrun", "screening.add_referencephase", "screening.change_referencephase"),
 )
 """Log samples, send patterns in, move and correct them, and have them screened."""
+
+REVIEW = ("screening.add_review",)
+"""Judge candidates, under one's own signature."""
 
 CURATE = (
     *("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion"),
@@ -40,10 +44,10 @@ ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_user", "auth.view_
 
 ROLES: dict[str, tuple[str, ...]] = {
     "member": LOOK + MEASURE,
-    "reviewer": LOOK + MEASURE,
+    "reviewer": LOOK + MEASURE + REVIEW,
     "microscopist": LOOK + MEASURE,
     "curator": LOOK + MEASURE + CURATE,
-    "admin": LOOK + MEASURE + CURATE + ADMINISTER,
+    "admin": LOOK + MEASURE + REVIEW + CURATE + ADMINISTER,
 }
 
 

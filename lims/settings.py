@@ -14,6 +14,10 @@
 | ICOSA_WORKERS       | number of cores     | worker processes that screen on this host                            |
 | ICOSA_DEVICE        | cuda if seen, else cpu | what the network runs on                                          |
 | ICOSA_WAVELENGTH    | 1.540593            | radiation (Å) assumed for files that name none: the lab's default    |
+| ICOSA_FOUR_EYES     | 1                   | 0 lets people sign verdicts on patterns that they uploaded           |
+| ICOSA_SECOND_READER | none                | classes that a second reviewer judges too, e.g. AB                   |
+| ICOSA_REVIEW_C      | 0.2                 | share of class C calls that chance puts into the review queue        |
+| ICOSA_REVIEW_D      | 0.02                | the same of class D                                                  |
 """
 
 import contextlib
@@ -30,8 +34,8 @@ DATA_DIR = Path(os.environ.get("ICOSA_DATA") or BASE_DIR / "var").resolve()
 (DATA_DIR / "static").mkdir(parents=True, exist_ok=True)
 
 
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "0").lower() in {"1", "true", "yes", "on"}
+def _flag(name: str, default: str = "0") -> bool:
+    return os.environ.get(name, default).lower() in {"1", "true", "yes", "on"}
 
 
 def _kept_secret_key() -> str:
@@ -207,6 +211,16 @@ SPECTACULAR_SETTINGS = {
 SCREENING_WORKERS = int(os.environ.get("ICOSA_WORKERS") or os.cpu_count() or 1)
 SCREENING_DEVICE = os.environ.get("ICOSA_DEVICE", "auto")
 DEFAULT_WAVELENGTH = float(os.environ.get("ICOSA_WAVELENGTH", "1.540593"))
+
+REVIEW_FOUR_EYES = _flag("ICOSA_FOUR_EYES", default="1")
+REVIEW_SECOND_READER = os.environ.get("ICOSA_SECOND_READER", "").upper()
+# The share of each class that people look at. Recall is estimated from C and D by these, so that they are never nothing.
+REVIEW_RATES = {
+    "A": 1.0,
+    "B": 1.0,
+    "C": float(os.environ.get("ICOSA_REVIEW_C", "0.2")),
+    "D": float(os.environ.get("ICOSA_REVIEW_D", "0.02")),
+}
 
 SCREENING_LEASE = 60.0  # seconds that a worker has for a batch (about one) before others may take it
 WORKER_BEAT = 2.0  # seconds between two signs of life of a worker

@@ -12,7 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.admin import RowsInline, WrittenOnceAdmin
 from samples.sentences import translated
-from screening.models import ReceivedPattern, ScreeningResult, ScreeningRun, WorkerHeartbeat
+from screening.models import (
+    Candidate,
+    ReceivedPattern,
+    ReferencePhase,
+    Review,
+    ScreeningResult,
+    ScreeningRun,
+    WorkerHeartbeat,
+)
 
 
 class ReceivedPatternInline(RowsInline):
@@ -61,3 +69,28 @@ class ScreeningResultAdmin(WrittenOnceAdmin):
 @admin.register(WorkerHeartbeat)
 class WorkerHeartbeatAdmin(WrittenOnceAdmin):
     list_display = ("__str__", "device", "started_at", "beat_at")
+
+
+@admin.register(Candidate)
+class CandidateAdmin(WrittenOnceAdmin):
+    list_display = ("result", "level", "drawn", "inclusion_probability", "entered_at", "claimed_by", "closed_at")
+    list_filter = ("level", "drawn", ("closed_at", admin.EmptyFieldListFilter))
+    list_select_related = ("result__reading__pattern", "claimed_by")
+    search_fields = ("result__reading__pattern__name", "result__reading__pattern__sample__code", "system_key")
+
+
+@admin.register(Review)
+class ReviewAdmin(WrittenOnceAdmin):
+    list_display = ("number", "result", "verdict", "phase_name", "signer", "signed_at", "blind")
+    list_filter = ("verdict", "blind", "signed_at")
+    list_select_related = ("result__reading__pattern", "signer")
+    search_fields = ("result__reading__pattern__name", "result__reading__pattern__sample__code", "reason", "phase_name")
+    date_hierarchy = "signed_at"
+
+
+@admin.register(ReferencePhase)
+class ReferencePhaseAdmin(WrittenOnceAdmin):
+    list_display = ("name", "formula", "space_group", "brought_by", "brought_at", "archived_at")
+    search_fields = ("name", "formula", "sha256")
+    list_select_related = ("brought_by",)
+    exclude = ("sticks",)

@@ -19,7 +19,7 @@ from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
 from samples.xrd.sentences import sentence
 from screening import pipeline
 from screening.bell import ring
-from screening.models import ScreeningResult, WorkerHeartbeat
+from screening.models import Candidate, ScreeningResult, WorkerHeartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,10 @@ stopping = multiprocessing.Event()
 
 
 def screen_waiting() -> None:
-    """Screen queued rows, batch by batch, until none is left.  A second delivery of the same bell finds nothing to do."""
+    """Screen queued rows, batch by batch, until none is left, and put what was found before reviewers.
+
+    A second delivery of the same bell finds nothing to do.
+    """
     ScreeningResult.objects.release_expired()
     end_of_shift = time.monotonic() + SHIFT
     rung = False
@@ -46,7 +49,8 @@ def screen_waiting() -> None:
         beat()
         if time.monotonic() > end_of_shift:
             ring()
-            return
+            break
+    Candidate.objects.catch_up()
 
 
 def screen_batch(batch: Sequence[ScreeningResult]) -> None:

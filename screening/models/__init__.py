@@ -1,18 +1,25 @@
 """What was asked of the network and what it answered: runs and results, the rows that the jobs live in."""
 
+from screening.models.candidates import Candidate
 from screening.models.received import LoggedSample, PackedFolder, ReceivedPattern, RefusedFile
+from screening.models.reference_phases import ReferencePhase
 from screening.models.results import ScreeningResult
+from screening.models.reviews import Review, ReviewError
 from screening.models.rules import MatchingRule
 from screening.models.runs import ScreeningRun
 from screening.models.saved_views import SavedView
 from screening.models.workers import WorkerHeartbeat
 
 __all__ = [
+    "Candidate",
     "LoggedSample",
     "MatchingRule",
     "PackedFolder",
     "ReceivedPattern",
+    "ReferencePhase",
     "RefusedFile",
+    "Review",
+    "ReviewError",
     "SavedView",
     "ScreeningResult",
     "ScreeningRun",

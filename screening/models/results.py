@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
@@ -24,6 +25,7 @@ from screening import pipeline
 from screening.bell import ring_on_commit
 
 if TYPE_CHECKING:
+    from screening.models.reviews import Review
     from screening.models.runs import ScreeningRun
 
 MAX_ATTEMPTS = 3
@@ -34,6 +36,10 @@ class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
 
     def queued(self) -> ScreeningResultQuerySet:
         return self.filter(state=ScreeningResult.State.QUEUED)
+
+    def awaiting_review(self) -> ScreeningResultQuerySet:
+        """Calls of the version in production that chance or their class put before people, and that are not judged yet."""
+        return self.current().production().filter(candidate__drawn=True, candidate__closed_at=None)
 
     def awaiting(self) -> ScreeningResultQuerySet:
         """Queued, or being screened right now."""
@@ -253,6 +259,10 @@ class ScreeningResult(models.Model):
     def evidence_values(self) -> NDArray[np.float32] | None:
         """The evidence at each of grid.CANDIDATES, float32, shape (N_CANDIDATES,); None for a call made elsewhere."""
         return None if self.evidence is None else np.frombuffer(self.evidence, dtype="<f4")
+
+    def add_review(self, reviewer: User, verdict: str, reason: str, **said: Any) -> Review:
+        """Sign a verdict on this call; ReviewError says why it cannot be.  ``said``: phase or phase_name, and blind."""
+        return self.reviews.sign(self, reviewer, verdict, reason, **said)
 
     def finish(self, call: pipeline.Call, *, device: str) -> bool:
         """Write the call, if this row is still leased to us; False where another worker has it by now."""
