@@ -62,7 +62,7 @@ class Checkpoint:
 
     def weights(self) -> bytes:
         """The weights as the bytes of a .safetensors file."""
-        return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in self.arrays.items()})
+        return safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in self.arrays.items()})
 
     def config(self, weights: bytes) -> dict[str, Any]:
         """What stands in the .json beside ``weights``."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
@@ -35,6 +37,9 @@ TYPE_WEIGHT = 0.1
 SHARE_WEIGHT = 0.1
 """Weights in the loss of the P/F head and of the share head."""
 
+Weights = Mapping[str, NDArray[Any]]
+"""Arrays by parameter name, as a checkpoint holds them."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
@@ -43,6 +48,7 @@ class TrainingConfig:
     steps: of ``workers`` × ``batch`` patterns each
     block: patterns simulated at once by one worker
     average: decay of the running average of the weights, which is what is kept
+    start: SHA-256 of the weights that training begins from; empty where it begins at random ones
     """
 
     network: NetworkConfig
@@ -60,6 +66,7 @@ class TrainingConfig:
     warm_up: int = 150
     decay_share: float = 0.4
     average: float = 0.999
+    start: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Without the network's config, which stands beside it in a checkpoint."""
@@ -89,21 +96,35 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
     return replace(presets[name], seed=seed, steps=steps or presets[name].steps)
 
 
-def train(config: TrainingConfig, state: Path, *, resume: bool = False) -> Network:
+def under_torchrun() -> tuple[int, int] | None:
+    """(rank, number of workers) where ``torchrun`` started this process, else None."""
+    if not dist.is_torchelastic_launched():
+        return None
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
+def train(config: TrainingConfig, state: Path, *, resume: bool = False, start: Weights | None = None) -> Network:
     """Train, writing ``state`` (.state.safetensors) and a learning curve (.jsonl) as it goes; returns the averaged network.
 
-    More than one worker are processes of their own, which average their gradients.  Raises FileExistsError where ``state``
-    exists and ``resume`` is not set.
+    More than one worker are processes of their own, which average their gradients: those that ``torchrun`` started (on one
+    host or several), else as many as the config says, on this host.  ``start`` holds the weights that ``config.start`` names.
+    Raises FileExistsError where ``state`` exists and ``resume`` is not set, ValueError where the config names another number
+    of workers than ``torchrun`` started.
     """
     if state.exists() and not resume:
         raise FileExistsError(f"{state} exists; resume it, or remove it to begin anew")
     state.parent.mkdir(parents=True, exist_ok=True)
-    if config.workers == 1:
-        _run_worker(config, state, 0)
+    if launched := under_torchrun():
+        rank, n_workers = launched
+        if n_workers != config.workers:
+            raise ValueError(f"torchrun started {n_workers} workers, and the config is for {config.workers}")
+        _join_and_run(rank, config, state, "env://", start)
+    elif config.workers == 1:
+        _run_worker(config, state, 0, start)
     else:
         with tempfile.TemporaryDirectory() as folder:
             rendezvous = f"file://{folder}/rendezvous"
-            spawn(_join_and_run, (config, state, rendezvous), nprocs=config.workers)  # type: ignore[no-untyped-call]
+            spawn(_join_and_run, (config, state, rendezvous, start), nprocs=config.workers)  # type: ignore[no-untyped-call]
     return averaged_network(config.network, state)
 
 
@@ -143,11 +164,14 @@ def loss_of(output: NetworkOutput, batch: SimulatedBatch) -> Tensor:
 class _Worker:
     """One process's network, optimiser and running average."""
 
-    def __init__(self, config: TrainingConfig, rank: int) -> None:
+    def __init__(self, config: TrainingConfig, rank: int, start: Weights | None = None) -> None:
         torch.manual_seed(config.seed)  # the same first weights on every worker
         self.config, self.rank = config, rank
-        self.device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
-        self.network = Network(config.network).to(self.device)
+        self.device = _device_of(rank)
+        self.network = Network(config.network)
+        if start is not None:
+            self.network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in start.items()})
+        self.network.to(self.device)
         self.average = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
         self.parameters = list(self.network.parameters())
         self.optimiser = torch.optim.AdamW(
@@ -212,10 +236,17 @@ class _Worker:
         self.step = int(moments[0]["step"])
 
 
-def _run_worker(config: TrainingConfig, state: Path, rank: int) -> None:
+def _device_of(rank: int) -> torch.device:
+    """One GPU a worker, in the order of the ranks on this host; the CPU where there is none."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))
+
+
+def _run_worker(config: TrainingConfig, state: Path, rank: int, start: Weights | None) -> None:
     if config.workers > 1:
         torch.set_num_threads(1)
-    worker = _Worker(config, rank)
+    worker = _Worker(config, rank, start)
     if state.exists():
         worker.load(state)
     curve = _LearningCurve(state.with_suffix(".jsonl"), config)
@@ -231,10 +262,12 @@ def _run_worker(config: TrainingConfig, state: Path, rank: int) -> None:
                 saved = time.monotonic()
 
 
-def _join_and_run(rank: int, config: TrainingConfig, state: Path, rendezvous: str) -> None:
-    dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=config.workers)
+def _join_and_run(rank: int, config: TrainingConfig, state: Path, rendezvous: str, start: Weights | None) -> None:
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, init_method=rendezvous, rank=rank, world_size=config.workers)
     try:
-        _run_worker(config, state, rank)
+        _run_worker(config, state, rank, start)
+        dist.barrier()  # nobody reads the state before rank 0 has written the last one
     finally:
         dist.destroy_process_group()
 

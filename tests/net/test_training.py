@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from mlmodels.net import checkpoint
 from mlmodels.net.network import Network
 from mlmodels.net.training import TrainingConfig, preset, train
 
@@ -57,8 +60,32 @@ def test_the_learning_rate_rises_stays_and_falls(tiny_training: TrainingConfig) 
 def test_two_processes_train_one_network(tiny_training: TrainingConfig, tmp_path: Path) -> None:
     both = weights(train(replace(tiny_training, workers=2), tmp_path / "both.state"))
     alone = weights(train(tiny_training, tmp_path / "alone.state"))
+    again = weights(train(replace(tiny_training, workers=2), tmp_path / "again.state"))
     assert torch.isfinite(both).all()
     assert not torch.equal(both, alone)
+    assert torch.equal(both, again)
+
+
+def test_training_goes_on_from_given_weights(tiny_training: TrainingConfig, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    begun = {name: t.numpy() for name, t in Network(tiny_training.network).state_dict().items()}
+    config = replace(tiny_training, learning_rate=0.0, weight_decay=0.0)
+    kept = train(config, tmp_path / "kept.state", start=begun).state_dict()
+    parameters = dict(Network(tiny_training.network).named_parameters())
+    assert all(torch.allclose(kept[name], torch.from_numpy(begun[name])) for name in parameters)
+
+
+@pytest.mark.slow
+def test_torchrun_trains_what_two_workers_of_our_own_do(tiny_training: TrainingConfig, tmp_path: Path) -> None:
+    ours = train(replace(preset("tiny", seed=3, steps=4), workers=2), tmp_path / "ours.state")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = ["manage.py", "train", "--preset", "tiny", "--seed", "3", "--steps", "4", "--out", str(tmp_path / "two")]
+    ran = subprocess.run([*torchrun, *command], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    theirs = checkpoint.load(tmp_path / "two")
+    assert theirs.training["workers"] == 2
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(tensor, torch.from_numpy(theirs.arrays[name].copy())), name
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
-    help = "Train a network from simulated patterns, calibrate it, and write a checkpoint. Needs no database."
+    help = (
+        "Train a network from simulated patterns, calibrate it, and write a checkpoint. Needs no database. "
+        "Several GPUs: torchrun --nproc-per-node N manage.py train …"
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--preset", choices=["tiny", "laptop", "gpu"], default="laptop")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--steps", type=int, help="instead of the preset's")
+        parser.add_argument("--from", dest="start", help="begin with the weights of this checkpoint: its path or name")
         parser.add_argument(
             "--out", type=Path, required=True, help="DIR/NAME of the checkpoint; its state lies beside it"
         )
@@ -24,13 +30,25 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from mlmodels.net import checkpoint, finishing, training
+        from mlmodels.net.network import NetworkConfig
 
         out: Path = options["out"]
         config = training.preset(options["preset"], options["seed"], options["steps"])
+        rank, n_workers = training.under_torchrun() or (0, config.workers)
+        config, start = replace(config, workers=n_workers), None
         try:
-            network = training.train(config, out.with_name(out.name + ".state"), resume=options["resume"])
+            if options["start"]:
+                begun = checkpoint.load(options["start"])
+                network_config, start = NetworkConfig.from_json(dict(begun.network)), begun.arrays
+                config = replace(config, network=network_config, start=hashlib.sha256(begun.weights()).hexdigest())
+            state = out.with_name(out.name + ".state")
+            network = training.train(config, state, resume=options["resume"], start=start)
         except FileExistsError as error:
             raise CommandError(f"{error} (--resume goes on)") from None
+        except checkpoint.CheckpointError as error:
+            raise CommandError(str(error)) from None
+        if rank:
+            return  # one process calibrates and writes
         command = "manage.py " + " ".join(sys.argv[1:])
         path = checkpoint.save(finishing.make_checkpoint(out.name, config, network, command), out.parent)
         self.stdout.write(f"{path}\nCheck it: manage.py evaluate {path}")
