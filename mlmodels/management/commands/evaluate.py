@@ -9,47 +9,87 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, CheckpointError
+from mlmodels.net import checkpoint
+from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, CheckpointError
+from mlmodels.report.words import Figures
 
 
 class Command(BaseCommand):
-    help = "Evaluate a checkpoint on simulated patterns and, where given, on measured ones. Needs no database."
+    help = (
+        "Evaluate a checkpoint on simulated patterns and, where given, on measured ones without a quasicrystal. Needs no "
+        "database. The report is printed, or written as JSON with a page of figures beside it."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "checkpoint", nargs="?", default=DEFAULT_CHECKPOINT, help="path, or the name of a shipped one"
         )
-        parser.add_argument("--negatives", type=Path, help=".npz of measured patterns without a quasicrystal")
+        parser.add_argument(
+            "--negatives",
+            type=Path,
+            metavar="FILE",
+            help="measured patterns without a quasicrystal, an .npz with two_theta (n_points,) at Cu Kα1, intensity (n, n_points; "
+            "NaN: unmeasured) and source (n,); a lab exports its refuted patterns as one",
+        )
         parser.add_argument("--n", type=int, default=3000, help="published-recipe patterns with, and as many without")
         parser.add_argument("--seed", type=int, default=1)
-        parser.add_argument("--out", type=Path, help="write the report as JSON")
-        parser.add_argument("--html", type=Path, help="write the report as a page with figures")
+        parser.add_argument(
+            "--from", type=Path, dest="report", metavar="JSON", help="a report of before, not a new one"
+        )
+        parser.add_argument("--out", type=Path, metavar="JSON", help="write the report, and a page .html beside it")
+        parser.add_argument("--html", type=Path, help="write the page with figures here")
+        parser.add_argument("--card", type=Path, help="put the tables and the reliability diagram into this model card")
         parser.add_argument("--keep", action="store_true", help="keep the figures in the checkpoint's own JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from mlmodels.net import checkpoint, evaluation, report
-        from mlmodels.net.predict import load_network
-        from mlmodels.net.simulate import SimulationConfig
+        from mlmodels.report.card import NoPlaceForFiguresError, write_card
+        from mlmodels.report.page import as_html
+        from mlmodels.report.tables import as_text
 
         try:
-            loaded_from = checkpoint.load(options["checkpoint"])
+            evaluated = checkpoint.load(options["checkpoint"])
         except CheckpointError as error:
             raise CommandError(str(error)) from None
-        negatives = evaluation.Negatives.read(options["negatives"]) if options["negatives"] else None
-        figures = evaluation.evaluate(
-            load_network(loaded_from),
-            SimulationConfig(),
-            n=options["n"],
-            seed=options["seed"],
-            negatives=negatives,
-        )
-        text = json.dumps(figures, indent=1, ensure_ascii=False)
+        figures = read_report(options["report"], evaluated) if options["report"] else evaluate(evaluated, options)
         if options["out"]:
-            options["out"].write_text(text + "\n")
-        if options["html"]:
-            options["html"].write_text(report.as_html(loaded_from, figures))
+            options["out"].write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
+        if page := options["html"] or (options["out"] and options["out"].with_suffix(".html")):
+            page.write_text(as_html(evaluated, figures))
         if options["keep"]:
             path = checkpoint.locate(options["checkpoint"])
-            checkpoint.save(replace(loaded_from, metrics=figures), path.parent)
-        self.stdout.write(report.as_text(figures) if not options["out"] else str(options["out"]))
+            checkpoint.save(replace(evaluated, metrics=figures), path.parent)
+        if options["card"]:
+            try:
+                write_card(options["card"], figures)
+            except (OSError, NoPlaceForFiguresError) as error:
+                raise CommandError(str(error)) from None
+        self.stdout.write(as_text(figures))
+
+
+def evaluate(evaluated: Checkpoint, options: dict[str, Any]) -> Figures:
+    """A new report; torch is imported only here, so that old ones can be drawn without it."""
+    from mlmodels.net import evaluation
+    from mlmodels.net.predict import load_network
+    from mlmodels.net.simulate import SimulationConfig
+
+    try:
+        negatives = evaluation.Negatives.read(options["negatives"]) if options["negatives"] else None
+    except (OSError, KeyError, ValueError) as error:
+        raise CommandError(f"{options['negatives']} cannot be read as a pack of negatives: {error}") from None
+    loaded, simulation = load_network(evaluated), SimulationConfig()
+    return evaluation.evaluate(loaded, simulation, n=options["n"], seed=options["seed"], negatives=negatives)
+
+
+def read_report(path: Path, evaluated: Checkpoint) -> Figures:
+    """A report of before, which must be one of this network."""
+    try:
+        report: Figures = json.loads(path.read_text())
+        network = report["network"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CommandError(f"{path} is no report of an evaluation. Write one with --out.") from None
+    if network != evaluated.name:
+        raise CommandError(
+            f"{path} is a report of {network}, not of {evaluated.name}. Name the checkpoint that it is of."
+        )
+    return report
