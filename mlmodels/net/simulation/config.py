@@ -33,7 +33,7 @@ class SimulationConfig:
     """
 
     class_shares: tuple[float, float, float, float] = (0.44, 0.07, 0.07, 0.42)
-    published_share: float = 0.15
+    published_share: float = 0.20
     free_structures: float = 0.45
     f_type: float = 0.5
     quasilattice_constant: tuple[float, float] = (3.99, 6.01)
