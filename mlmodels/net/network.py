@@ -132,6 +132,12 @@ class Network(nn.Module):
 
     def forward(self, intensity: Tensor, measured: Tensor) -> NetworkOutput:
         """intensity: (n, N_BINS) float32, any scale, 0 where unmeasured; measured: (n, N_BINS) bool."""
+        columns, pooled = self.look(intensity, measured)
+        return self.judge(self.compare_candidates(self.read(columns)), pooled)
+
+    def look(self, intensity: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
+        """The evidence at each line of each candidate (n, N_CANDIDATES, n_lines · evidence), a_R descending, and a summary
+        of the whole pattern (n, 2 · trunk)."""
         n = len(intensity)
         channels = front(intensity, measured)  # (n, 4, N_BINS)
         x = channels[:, :, None, :].contiguous(memory_format=torch.channels_last)  # (n, 4, 1, N_BINS)
@@ -141,11 +147,17 @@ class Network(nn.Module):
         evidence = self.project(x).permute(0, 2, 3, 1).reshape(n, N_BINS, -1)  # (n, N_BINS, evidence)
         unmeasured = self.unmeasured.to(evidence.dtype)
         evidence = torch.where(measured[:, :, None], evidence, unmeasured)
+        return self.gather(evidence, unmeasured), pooled
 
-        h = functional.gelu(self.read(self.gather(evidence, unmeasured)))  # (n, N_CANDIDATES, hidden), a_R descending
-        h = h.transpose(1, 2)
+    def compare_candidates(self, read: Tensor) -> Tensor:
+        """What each candidate is, beside its neighbours: (n, N_CANDIDATES, hidden) → (n, hidden, N_CANDIDATES), a_R descending."""
+        h: Tensor = functional.gelu(read).transpose(1, 2)
         for convolution in self.compare:
             h = h + functional.gelu(convolution(h))
+        return h
+
+    def judge(self, h: Tensor, pooled: Tensor) -> NetworkOutput:
+        """h: (n, hidden, N_CANDIDATES), a_R descending; pooled: (n, 2 · trunk)."""
         best = h.amax(dim=2)  # (n, hidden)
         answers = (
             self.answer(h.transpose(1, 2)).float().flip(1)

@@ -1,5 +1,6 @@
 """What was asked of the network and what it answered: runs and results, the rows that the jobs live in."""
 
+from screening.models.arguments import Argument
 from screening.models.candidates import Candidate
 from screening.models.received import LoggedSample, PackedFolder, ReceivedPattern, RefusedFile
 from screening.models.reference_phases import ReferencePhase
@@ -11,6 +12,7 @@ from screening.models.saved_views import SavedView
 from screening.models.workers import WorkerHeartbeat
 
 __all__ = [
+    "Argument",
     "Candidate",
     "LoggedSample",
     "MatchingRule",
