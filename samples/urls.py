@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from samples import views
+from samples import sheet_views, views
 
 app_name = "samples"
 urlpatterns = [
     path("samples/new/", views.new, name="new"),
+    path("samples/import/", sheet_views.sheets, name="sheets"),
+    path("samples/import/<int:pk>/", sheet_views.sheet, name="sheet"),
+    path("samples/import/<int:pk>/columns/", sheet_views.columns, name="sheet-columns"),
+    path("samples/import/<int:pk>/commit/", sheet_views.commit, name="sheet-commit"),
+    path("samples/import/<int:pk>/undo/", sheet_views.undo, name="sheet-undo"),
+    path("samples/import/<int:pk>/original/", sheet_views.original, name="sheet-original"),
+    path("samples/import/<int:pk>/left-out/", sheet_views.left_out, name="sheet-left-out"),
     path("samples/<str:code>/edit/", views.edit, name="edit"),
     path("samples/<str:code>/archive/", views.archive, name="archive"),
     path("samples/<str:code>/restore/", views.restore, name="restore"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -136,9 +134,7 @@ class SheetImport(models.Model):
                     rows = list(self.rows.all())
                     found = check(rows, clears=self.empty_cells == self.Empty.CLEAR, as_seen=True, locked=True)
                     changes = write(found.right, by=by, sheet_import=self)
-                    SheetRow.objects.bulk_update(
-                        rows, ["state", "problems", "before", "note"], batch_size=ROWS_AT_ONCE
-                    )
+                    SheetRow.objects.bulk_update(rows, ["state", "problems", "before", "note"], batch_size=ROWS_AT_ONCE)
                     self.refresh_from_db()
                     self.n_made = sum(change.made for change in changes)
                     self.n_changed = len(changes) - self.n_made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -181,7 +181,6 @@ def _mass(name: str, **options: Any) -> dict[str, Any]:
     return {"name": name, "field": MassForm.base_fields[name], **options}
 
 
-
 _CODE = "code, sample, sample code, sample id, sample name, sample no, id, no, 試料, 試料名, 試料番号, 試料コード, サンプル, サンプル名, サンプル番号"
 _NOTES = "notes, note, remarks, remark, comment, comments, memo, 備考, メモ, コメント, 注記"
 
@@ -245,6 +244,9 @@ MASSES = Table(
         Column(**_mass("lot"), heading=gettext_lazy("Lot"), aliases="lot no, lot number, batch, ロット, ロット番号"),
     ),
 )  # fmt: skip
+
+WHAT_IS_WRONG = Column("wrong", gettext_lazy("What is wrong"), informs=True)
+"""Stands beside rows that were left out, and is passed over when they come back."""
 
 TABLES: Mapping[str, Table] = {table.name: table for table in (SAMPLES, SYNTHESIS, MASSES)}
 

@@ -45,7 +45,9 @@ def read_text_table(content: bytes) -> Sheet:
                 raise too_many_columns()
     except csv.Error:
         raise SheetError(
-            _("Row %(number)s cannot be read: a quotation mark is opened and not closed. Save the table again as CSV or .xlsx.")
+            _(
+                "Row %(number)s cannot be read: a quotation mark is opened and not closed. Save the table again as CSV or .xlsx."
+            )
             % {"number": len(lines) + 1}
         ) from None
     return Sheet(_("text table"), tuple(lines))
@@ -65,7 +67,9 @@ def _decoded(content: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise SheetError(_("This is no spreadsheet. Send an .xlsx workbook, or text with commas, semicolons or tabs (.csv)."))
+    raise SheetError(
+        _("This is no spreadsheet. Send an .xlsx workbook, or text with commas, semicolons or tabs (.csv).")
+    )
 
 
 def _separator(text: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
-from samples.sheets.columns import TABLES, Column, Table
+from samples.models.sheets import SheetRow
+from samples.sheets.columns import TABLES, WHAT_IS_WRONG, Column, Table
 from samples.sheets.reading import Line, Sheet
 
 LOOKED_AT = 30
@@ -80,7 +81,7 @@ def guessed_columns(header: Line, table: Table) -> dict[int, str]:
     """Column of the sheet → column of the table, by their headings; each of ours once, the first that fits best."""
     found: dict[str, tuple[int, int]] = {}
     for place, text in enumerate(header.texts):
-        for column in table.columns:
+        for column in (*table.columns, WHAT_IS_WRONG):
             rank = _fit(text, column)
             if rank is not None and (column.name not in found or rank < found[column.name][0]):
                 found[column.name] = (rank, place)
@@ -128,12 +129,49 @@ def other_unit(heading: str, column: Column) -> str:
     if column.unit not in _UNITS:
         return ""
     named = _IN_BRACKETS.findall(unicodedata.normalize("NFKC", heading))
-    units = {unit for known in _UNITS.values() for unit in known} | {"mg", "kg", "k", "min", "s", "d", "day", "days", "rpm"}
+    units = {unit for known in _UNITS.values() for unit in known} | {
+        "mg",
+        "kg",
+        "k",
+        "min",
+        "s",
+        "d",
+        "day",
+        "days",
+        "rpm",
+    }
     for text in named:
         unit = text.replace(" ", "").casefold().replace("℃", "°c")
         if unit in units and unit not in _UNITS[column.unit]:
             return text.strip()
     return ""
+
+
+def is_clear(sheets: Sequence[Sheet], layouts: Mapping[str, Layout]) -> bool:
+    """Whether every heading was understood, so that nobody need be asked."""
+    for layout in layouts.values():
+        header = line_number(sheets[layout.sheet], layout.header)
+        if any(text and place not in layout.columns for place, text in enumerate(header.texts)):
+            return False
+    return bool(layouts)
+
+
+def rows_of(sheets: Sequence[Sheet], layouts: Mapping[str, Layout]) -> list[SheetRow]:
+    """The lines below the headings that say anything, with the cells that were given a meaning."""
+    rows = []
+    for name, layout in layouts.items():
+        table = TABLES[name]
+        wanted = {column.name for column in table.taken_in}
+        columns = {place: column for place, column in layout.columns.items() if column in wanted}
+        beside = {table.key, "position"} if table.key == "sample" else set()
+        for line in sheets[layout.sheet].lines:
+            if line.number <= layout.header:
+                continue
+            cells = {column: line.text(place) for place, column in columns.items()}
+            problems = {columns[place]: text for place, text in line.problems.items() if place in columns}
+            if problems or any(text for column, text in cells.items() if column not in beside):
+                rows.append(SheetRow(table=name, line=line.number, cells=cells, problems=problems))
+    return rows
 
 
 def key_of(table: str, headings: Iterable[str]) -> str:

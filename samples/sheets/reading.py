@@ -73,14 +73,18 @@ def read_sheets(content: bytes) -> list[Sheet]:
     else:
         sheets = [read_text_table(content)]
     if not any(sheet.lines for sheet in sheets):
-        raise SheetError(_("The file is empty. Fill in the export of a sample list, which is the template, and send it."))
+        raise SheetError(
+            _("The file is empty. Fill in the export of a sample list, which is the template, and send it.")
+        )
     return sheets
 
 
 def check_size(size: int) -> None:
     if size > MAX_FILE_SIZE:
         raise SheetError(
-            _("The file is larger than %(limit)s MB. Take out pictures and other sheets, or split it, and send it again.")
+            _(
+                "The file is larger than %(limit)s MB. Take out pictures and other sheets, or split it, and send it again."
+            )
             % {"limit": MAX_FILE_SIZE // 1_000_000}
         )
 
@@ -104,8 +108,10 @@ def _check_archive(content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             names = set(archive.namelist())
-            is_opendocument = "mimetype" in names and archive.getinfo("mimetype").file_size < 200 and (
-                b"opendocument" in archive.read("mimetype")
+            is_opendocument = (
+                "mimetype" in names
+                and archive.getinfo("mimetype").file_size < 200
+                and (b"opendocument" in archive.read("mimetype"))
             )
     except Exception:  # zipfile raises much where bytes are wrong
         raise damaged() from None
@@ -117,13 +123,17 @@ def _check_archive(content: bytes) -> None:
         raise SheetError(_("This is a zip archive and no workbook. Unpack it, and send the .xlsx or .csv file in it."))
     if len(members) > MAX_PARTS or sum(member.file_size for member in members) > MAX_UNPACKED:
         raise SheetError(
-            _("Unpacked, the workbook is too large to be a table of samples. Copy the table into a new workbook, and send that.")
+            _(
+                "Unpacked, the workbook is too large to be a table of samples. Copy the table into a new workbook, and send that."
+            )
         )
 
 
 def damaged() -> SheetError:
     return SheetError(
-        _("The workbook is damaged or cut off. Open it in the spreadsheet program, save it as .xlsx again, and send that.")
+        _(
+            "The workbook is damaged or cut off. Open it in the spreadsheet program, save it as .xlsx again, and send that."
+        )
     )
 
 
@@ -135,7 +145,9 @@ def _known_otherwise(content: bytes) -> str:
         return _("This is a workbook of the old format (.xls). Save it as .xlsx, and send that.")
     start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<?xml", b"<html", b"<!doctype", b"<table")):
-        return _("This is a web page or XML, whatever its name says. Open it in the spreadsheet program, save it as .xlsx, and send that.")
+        return _(
+            "This is a web page or XML, whatever its name says. Open it in the spreadsheet program, save it as .xlsx, and send that."
+        )
     if start.startswith((b"%pdf", b"\x89png", b"\xff\xd8\xff", b"gif8", b"\x1f\x8b", b"rar!", b"7z\xbc\xaf")):
         return _("This is no spreadsheet. Send an .xlsx workbook, or text with commas, semicolons or tabs (.csv).")
     return ""

@@ -42,9 +42,7 @@ def read_workbook(content: bytes) -> list[Sheet]:
             percents = {
                 number for number, style in enumerate(workbook._cell_styles) if _is_percent(workbook, style.numFmtId)
             }
-            return [
-                _sheet(sheet, percents) for sheet in workbook.worksheets if isinstance(sheet, ReadOnlyWorksheet)
-            ]
+            return [_sheet(sheet, percents) for sheet in workbook.worksheets if isinstance(sheet, ReadOnlyWorksheet)]
     except SheetError:
         raise
     except Exception:  # bytes that are wrong make openpyxl, zipfile and expat raise nearly anything
@@ -98,9 +96,9 @@ def _line(number: int, cells: list[dict[str, Any]], percents: set[int]) -> Line:
             )
         elif cell["data_type"] == "e":
             texts[column] = str(value)
-            problems[column] = _("The spreadsheet program says %(error)s here. Mend the formula, or write the value.") % {
-                "error": value
-            }
+            problems[column] = _(
+                "The spreadsheet program says %(error)s here. Mend the formula, or write the value."
+            ) % {"error": value}
         elif isinstance(value, float) and cell["style_id"] in percents:
             texts[column] = text_of(value * 100)
         else:
