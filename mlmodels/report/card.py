@@ -10,7 +10,7 @@ from mlmodels.report.words import Figures
 BEGIN = "<!-- Figures: written by manage.py evaluate --card -->"
 END = "<!-- End of the figures -->"
 PICTURE = Path("images") / "reliability.svg"
-SIDE, EDGE = 320, 46
+SIDE, EDGE = 320, 56
 """Pixels: of the square diagram, and of its left and lower edge."""
 
 

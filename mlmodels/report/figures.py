@@ -11,7 +11,8 @@ from plotly.subplots import make_subplots
 from mlmodels.report.words import Figures
 
 BLUE, GREEN, ORANGE, GREY = "#1b5e9c", "#2e8b57", "#c46a12", "#8a8f98"
-HEIGHT = 380
+HEIGHT = 360
+MARGIN = {"t": 30, "b": 60, "l": 70, "r": 20}
 
 
 def figures_of(report: Figures) -> Iterator[tuple[str, go.Figure]]:
@@ -39,7 +40,9 @@ def _reliability(bins: list[Figures]) -> go.Figure:
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, name="as said", hoverinfo="skip"
     )
-    figure.add_scatter(x=[one["mean_p"] for one in bins], name="own mix", **_with_intervals(bins, BLUE))
+    points = {**_with_intervals(bins, BLUE), "mode": "markers", "marker": {"size": 9}}
+    counted = [f"{one['k']} of {one['n']}" for one in bins]
+    figure.add_scatter(x=[one["mean_p"] for one in bins], name="own mix", text=counted, **points)
     return figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_range=[-0.02, 1.02])
 
 
@@ -84,18 +87,22 @@ def _ways(part: Figures) -> go.Figure:
 
 
 def _false_alarms(by_source: Figures) -> go.Figure:
-    figure = _figure("share of the patterns", "")
-    for key, name, colour in (("over_half", "p > 0.5", ORANGE), ("C_or_better", "class C or better", BLUE)):
-        shares = [one[key] for one in by_source.values()]
-        figure.add_bar(
-            x=[one["share"] for one in shares],
-            y=[f"{source} ({one['n']})" for source, one in by_source.items()],
-            error_x=_bars([one["share"] for one in shares], shares),
-            orientation="h",
-            marker_color=colour,
-            name=name,
-        )
-    return figure.update_layout(height=160 + 32 * len(by_source), yaxis={"autorange": "reversed", "automargin": True})
+    """The highest p of each source; how many of its patterns lie over 0.5 stands beside it."""
+    figure = _figure("highest p of an icosahedral quasicrystal", "")
+    figure.add_bar(
+        x=[one["highest"] for one in by_source.values()],
+        y=list(by_source),
+        text=[f"{one['over_half']['k']} of {one['n']} over 0.5" for one in by_source.values()],
+        textposition="outside",
+        cliponaxis=False,
+        orientation="h",
+        marker_color=BLUE,
+    )
+    for threshold, name in ((0.5, "0.5"), (0.95, "class C")):
+        figure.add_vline(x=threshold, line={"color": GREY, "dash": "dot"}, annotation_text=name)
+    return figure.update_layout(
+        height=120 + 28 * len(by_source), xaxis_range=[0, 1.1], yaxis={"autorange": "reversed", "automargin": True}
+    )
 
 
 def _recovery(parts: list[Figures]) -> go.Figure:
@@ -108,28 +115,29 @@ def _recovery(parts: list[Figures]) -> go.Figure:
             figure.add_scatter(
                 x=ratios, name=name, showlegend=column == 1, legendgroup=key, row=1, col=column, **shares
             )
-    figure.update_xaxes(type="log", title="r: height over the host's strongest line")
+    shown = [0.05, 0.1, 0.2, 0.5, 1, 3]
+    figure.update_xaxes(type="log", tickvals=shown, title="r: over the strongest line")
     figure.update_yaxes(range=[0, 1.02])
-    return figure.update_layout(template="plotly_white", height=HEIGHT, yaxis_title="share found")
+    return figure.update_layout(template="plotly_white", height=HEIGHT, margin=MARGIN, yaxis_title="share found")
 
 
 def _approximants(parts: list[Figures]) -> go.Figure:
     figure = _figure("r: height over the host's strongest line", "share named rightly")
     for part, colour in zip(parts, (BLUE, ORANGE, GREEN), strict=False):
-        shares = [one["named"] for one in part["by_ratio"].values()]
-        figure.add_scatter(x=list(part["by_ratio"]), name=part["lines"], **_with_intervals(shares, colour))
-    return figure.update_layout(
-        xaxis={
-            "type": "category",
-            "categoryorder": "array",
-            "categoryarray": [*list(parts[0]["by_ratio"])[1:], "alone"],
-        },
-        yaxis_range=[0, 1.02],
-    )
+        by_ratio = {name: one["named"] for name, one in part["by_ratio"].items() if name != "alone"}
+        by_ratio["alone"] = part["by_ratio"]["alone"]["named"]
+        figure.add_scatter(x=list(by_ratio), name=part["lines"], **_with_intervals(list(by_ratio.values()), colour))
+    return figure.update_layout(xaxis_type="category", yaxis_range=[0, 1.02])
 
 
 def _figure(x_title: str, y_title: str) -> go.Figure:
-    layout = {"template": "plotly_white", "height": HEIGHT, "xaxis_title": x_title, "yaxis_title": y_title}
+    layout = {
+        "template": "plotly_white",
+        "height": HEIGHT,
+        "margin": MARGIN,
+        "xaxis_title": x_title,
+        "yaxis_title": y_title,
+    }
     return go.Figure(layout=layout)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from mlmodels.report.words import Figures, interval, percent, points, ratio
 
 Reached = Literal["aim", "yes", "no"]
+Unit = Literal["", "%", "points"]
 
 CO_MO_AG = ("Co, 2θ 23–97°", "Mo, 2θ 9–34°", "Ag, 2θ 7–27°")
 OTHER_RANGES = ("2θ 20–70°", "2θ 30–80°", "0.05°")
@@ -19,7 +20,8 @@ RATIO_GOALS = {"P": ((0.15, 0.06), (0.50, 0.15), (0.80, 0.95)), "F": ((0.12, 0.0
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One figure with what it should be at least and what is aimed at; ``at_most``: the smaller, the better."""
+    """One figure with what it should be at least and what is aimed at, in which unit these are said, and whether the smaller
+    is the better (``at_most``)."""
 
     question: str
     found: str
@@ -27,6 +29,16 @@ class Goal:
     least: float
     aim: float
     at_most: bool = False
+    unit: Unit = ""
+
+    @property
+    def wanted(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {self.said(self.least)}"
+
+    def said(self, value: float) -> str:
+        if not self.unit:
+            return f"{value:g}"
+        return f"{100 * value:g} %" if self.unit == "%" else f"{100 * value:+g}"
 
     @property
     def reached(self) -> Reached:
@@ -69,7 +81,9 @@ def _constants(figures: Figures) -> Iterator[Goal]:
     for name, part in (("published recipe", "published_recipe"), ("own mix", "own_mix")):
         if "quasilattice_constant" in figures[part]:
             error = figures[part]["quasilattice_constant"]["median_relative_error"]
-            yield Goal(f"a_R, median relative error: {name}", percent(error), error, 0.0005, 0.0003, at_most=True)
+            yield Goal(
+                f"a_R, median relative error: {name}", percent(error), error, 0.0005, 0.0003, at_most=True, unit="%"
+            )
 
 
 def _approximants(parts: list[Figures]) -> Iterator[Goal]:
@@ -85,7 +99,7 @@ def _ways(part: Figures) -> Iterator[Goal]:
         for name in names:
             if name in by_name:
                 question = f"recall at {name} less that at {part['compared_with']} (points)"
-                yield Goal(question, points(by_name[name]), by_name[name]["difference"], least, aim)
+                yield Goal(question, points(by_name[name]), by_name[name]["difference"], least, aim, unit="points")
 
 
 def _negatives(part: Figures) -> Iterator[Goal]:

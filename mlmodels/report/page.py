@@ -17,7 +17,7 @@ body { font: 15px/1.45 system-ui, sans-serif; max-width: 75em; margin: 2em auto;
 h2 { margin: 2em 0 .5em; font-size: 1.15em }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-td, th { text-align: left; padding: .2em 1.2em .2em 0; border-bottom: 1px solid #e4e7eb; vertical-align: top }
+td, th { text-align: left; min-width: 3em; padding: .2em 1.2em .2em 0; border-bottom: 1px solid #e4e7eb; vertical-align: top }
 """
 
 

@@ -47,15 +47,8 @@ def as_markdown(figures: Figures) -> str:
 
 
 def _goals(figures: Figures) -> Table:
-    rows = [
-        [goal.question, goal.found, _bound(goal.least, at_most=goal.at_most), f"{goal.aim:g}", goal.reached]
-        for goal in goals(figures)
-    ]
-    return Table("What it should reach", ["", "found", "wanted", "aim", "reached"], rows)
-
-
-def _bound(value: float, *, at_most: bool) -> str:
-    return f"{'≤' if at_most else '≥'} {value:g}"
+    rows = [[goal.question, goal.reached, goal.found, goal.wanted, goal.said(goal.aim)] for goal in goals(figures)]
+    return Table("What it should reach", ["", "reached", "found", "wanted", "aim"], rows)
 
 
 def _published(part: Figures) -> Table:
