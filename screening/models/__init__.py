@@ -2,6 +2,7 @@
 
 from screening.models.arguments import Argument
 from screening.models.candidates import Candidate
+from screening.models.instruments import InstrumentHeartbeat
 from screening.models.received import LoggedSample, PackedFolder, ReceivedPattern, RefusedFile
 from screening.models.reference_phases import ReferencePhase
 from screening.models.results import ScreeningResult
@@ -14,6 +15,7 @@ from screening.models.workers import WorkerHeartbeat
 __all__ = [
     "Argument",
     "Candidate",
+    "InstrumentHeartbeat",
     "LoggedSample",
     "MatchingRule",
     "PackedFolder",
