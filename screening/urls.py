@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from samples.pattern_views import original
-from screening.views import downloads, patterns, samples, uploads
+from screening.views import downloads, patterns, reference_phases, reviews, samples, uploads
 
 app_name = "screening"
 urlpatterns = [
@@ -30,5 +30,15 @@ urlpatterns = [
     path("readings/<int:pk>/figure.json", downloads.pattern_figure, name="pattern-figure"),
     path("readings/<int:pk>/pattern.csv", downloads.numbers, name="pattern-csv"),
     path("readings/<int:pk>/pattern.json", downloads.record, name="pattern-json"),
+    path("review/", reviews.review_list, name="review-list"),
+    path("review/next/", reviews.review_next, name="review-next"),
+    path("review/batch/", reviews.batch, name="review-batch"),
+    path("review/blind/", reviews.blind, name="blind-reading"),
+    path("review/<int:pk>/", reviews.review, name="review"),
+    path("reviews/<int:pk>/undo/", reviews.undo, name="undo-review"),
+    path("phases/", reference_phases.phases, name="phases"),
+    path("phases/<int:pk>/archive/", reference_phases.archive, name="archive-phase"),
+    path("phases/<int:pk>/cif/", reference_phases.cif, name="phase-cif"),
+    path("phases/<int:pk>/sticks.json", reference_phases.sticks, name="phase-sticks"),
     path("results/<int:pk>/evidence.json", downloads.evidence_figure, name="evidence-figure"),
 ]

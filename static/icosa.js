@@ -43,7 +43,7 @@ document.addEventListener("keydown", (event) => {
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !keysAreOn()) return;
   const afterGo = event.timeStamp - goPressedAt < 1500;
   goPressedAt = event.key === "g" ? event.timeStamp : 0;
-  if (afterGo && ["h", "s", "i"].includes(event.key)) {
+  if (afterGo && ["h", "s", "i", "q"].includes(event.key)) {
     go(shortcuts[`go${event.key.toUpperCase()}`]);
   } else if (event.key === "/") {
     const search = document.querySelector("[data-search]");

@@ -36,6 +36,7 @@ let measured; // { twoTheta, q, intensity, trace }
 let zoomInQ = JSON.parse(sessionStorage.getItem("zoom-in-q"));
 let refined = null;
 let refinedFrom = null;
+const laidOver = []; // functions that give further traces, of scripts that come after this one
 
 function chosen(name) {
   const input = controls.querySelector(`[name="${name}"]:checked`);
@@ -143,7 +144,7 @@ function redraw({ axisChanged = false } = {}) {
   layout.yaxis = intensityAxis(layout.yaxis);
   if (axisChanged) Object.assign(layout.xaxis, rangeOf(axis, x));
   if (axisChanged === "scale") layout.yaxis.autorange = true;
-  const data = [trace, ...reflectionTraces(), ...peakTraces()];
+  const data = [trace, ...reflectionTraces(), ...peakTraces(), ...laidOver.flatMap((traces) => traces())];
   Plotly.react(patternFigure, ...onScreen({ data, layout }));
 }
 
