@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import FileResponse, HttpResponse
 from django.utils.translation import gettext as _
@@ -21,9 +22,11 @@ from rest_framework.response import Response
 from samples.models import Pattern, Reading
 from samples.pattern_views import original_of
 from samples.sentences import translated
+from samples.xrd.sentences import PatternFileError
 from screening.cards import Progress, cards_of, cards_of_run
 from screening.matching import SampleMatcher
 from screening.models import ScreeningResult, ScreeningRun
+from screening.packed_files import is_packed_folder, safe_path
 from screening.serializers import (
     PatternSerializer,
     PatternWithArraysSerializer,
@@ -96,10 +99,15 @@ class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
         sent = UploadSerializer(data=request.data, by=by)  # all of the body is here before a transaction begins
         sent.is_valid(raise_exception=True)
         file = sent.validated_data["file"]
+        _refuse_packed(file)
         with transaction.atomic():
             run = sent.validated_data.get("run") or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by)
             receipt = run.receive(
-                file, name=file.name, sample=sent.validated_data.get("sample"), matcher=SampleMatcher()
+                file,
+                name=file.name,
+                path=safe_path(sent.validated_data.get("path", "")),
+                sample=sent.validated_data.get("sample"),
+                matcher=SampleMatcher(),
             )
             if not receipt.patterns:  # nor is the run kept that was started for it
                 raise ValidationError({"file": [translated(receipt.failure)]})
@@ -134,6 +142,19 @@ class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
                 _("The file of this pattern could not be read, so there are no numbers. Ask for the original.")
             )
         return reading
+
+
+def _refuse_packed(file: UploadedFile[bytes]) -> None:
+    """One file a request: an archive of many is taken out step by step, which the upload page does."""
+    try:
+        is_packed = is_packed_folder(file)  # type: ignore[arg-type]
+    except PatternFileError as error:
+        raise ValidationError({"file": [translated(error.sentence)]}) from error
+    if is_packed:
+        sentence = _(
+            "This is a zip archive of files. Send each file by itself, or drop the archive on the upload page."
+        )
+        raise ValidationError({"file": [sentence]})
 
 
 class ResultFilter(filters.FilterSet):  # type: ignore[misc]

@@ -10,20 +10,40 @@ from datetime import datetime
 from django.db.models import Prefetch
 
 from samples.models import Pattern, Reading
-from screening.models import ScreeningResult, ScreeningRun
+from screening.models import ReceivedPattern, ScreeningResult, ScreeningRun
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One pattern, its newest reading and the result to show for it.
 
-    known: its bytes were here before the upload that the card is part of
+    row: how it came in with the upload that the card is part of, with its standing there
+    typed, problem: a code that was typed for it and could not be taken, and why
     """
 
     pattern: Pattern
     reading: Reading | None
     result: ScreeningResult | None
-    known: bool = False
+    row: ReceivedPattern | None = None
+    typed: str = ""
+    problem: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Its bytes were here before."""
+        return self.row is not None and self.row.known
+
+    @property
+    def standing(self) -> str:
+        """In its upload: what there is to do about it."""
+        standing: str = getattr(self.row, "standing", "")
+        return standing
+
+    @property
+    def n_scans(self) -> int:
+        """In its file."""
+        n_scans = self.reading.metadata.get("n_scans", 1) if self.reading else 1
+        return n_scans if isinstance(n_scans, int) else 1
 
     @property
     def is_waiting(self) -> bool:
@@ -66,20 +86,24 @@ class Progress:
     def is_incomplete(self) -> bool:
         return self.n_finished < self.n_patterns
 
+    @property
+    def ask_after(self) -> int:
+        """Milliseconds until a page asks again: a large batch is asked about less often."""
+        return max(700, 3 * self.n_patterns)
+
 
 def cards_of_run(run: ScreeningRun) -> list[Card]:
     """The cards of a batch, in the order in which its files came; in a fixed number of queries."""
-    patterns = Pattern.objects.select_related("sample").with_current_reading()
-    received = list(run.received.prefetch_related(Prefetch("pattern", patterns)))
-    known = {row.pattern_id: row.known for row in received}
-    return cards_of([row.pattern for row in received], known)
+    patterns = Pattern.objects.select_related("sample", "uploaded_by").with_current_reading()
+    rows = list(run.received.with_standing().prefetch_related(Prefetch("pattern", patterns)))
+    return cards_of([row.pattern for row in rows], rows)
 
 
-def cards_of(patterns: Iterable[Pattern], known: dict[int, bool] | None = None) -> list[Card]:
+def cards_of(patterns: Iterable[Pattern], rows: Iterable[ReceivedPattern] = ()) -> list[Card]:
     """A card for each of ``patterns``, which have their sample and newest reading fetched along."""
     patterns = list(patterns)
     results = ScreeningResult.objects.latest_of(patterns)
+    row_of = {row.pattern_id: row for row in rows}
     return [
-        Card(pattern, pattern.current_reading, results.get(pattern.pk), known=(known or {}).get(pattern.pk, False))
-        for pattern in patterns
+        Card(pattern, pattern.current_reading, results.get(pattern.pk), row_of.get(pattern.pk)) for pattern in patterns
     ]

@@ -13,6 +13,7 @@ from samples.xrd.sentences import PatternFileError
 
 MOST_CHARACTERS = 200
 """Of a text that are looked at."""
+LONGEST_CODE = 40
 MOST_WORDS = 6
 """Runs of letters and digits in a code: AlSiRu-2026-01-annealed-2 has five."""
 
@@ -45,9 +46,9 @@ class CodeTemplate:
 
     def spans_in(self, text: str) -> list[tuple[int, int]]:
         """Where the code may stand: whole words of ``text``, shortest first."""
-        text = text[:MOST_CHARACTERS].lower()
-        starts = _reached(self.before.lower(), text)
-        ends = {len(text) - end for end in _reached(self.after.lower()[::-1], text[::-1])}
+        text = _lower(text[:MOST_CHARACTERS])
+        starts = _reached(_lower(self.before), text)
+        ends = {len(text) - end for end in _reached(_lower(self.after)[::-1], text[::-1])}
         words = [match.span() for match in _WORD.finditer(text)]
         spans = [
             (first, last + more)
@@ -66,9 +67,18 @@ class CodeTemplate:
         for first, end in self.spans_in(text):
             code = text[first:end]
             has_both = any(c.isalpha() for c in code) and any(c.isdigit() for c in code)
-            if has_both and len(code) <= 40 and _LIKE_A_CODE.fullmatch(code):
+            if has_both and looks_like_a_code(code):
                 return code
         return ""
+
+
+def looks_like_a_code(text: str) -> bool:
+    return len(text) <= LONGEST_CODE and _LIKE_A_CODE.fullmatch(text) is not None
+
+
+def _lower(text: str) -> str:
+    """In lower case, letter by letter: each stays where it is."""
+    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
 
 
 def _reached(glob: str, text: str) -> set[int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from samples.sentences import translated
 from samples.xrd.bragg import RADIATIONS
 from samples.xrd.pattern import check_wavelength
 from samples.xrd.sentences import PatternFileError
+from screening.models import ReceivedPattern
 
 
 class UploadForm(forms.Form):
@@ -43,6 +45,23 @@ class InboxForm(forms.Form):
         Pattern.objects.in_inbox(), error_messages={"required": _("Mark the patterns that belong to the sample.")}
     )
     sample = SampleCodeField(label=_("Sample"))
+
+
+class MarkedRowsForm(forms.Form):
+    """One sample for several rows of an upload; none is the inbox."""
+
+    bound_field_class = StyledBoundField
+
+    rows = forms.ModelMultipleChoiceField(
+        ReceivedPattern.objects.none(),
+        to_field_name="pattern_id",
+        error_messages={"required": _("Mark the rows that belong to the sample.")},
+    )
+    sample = SampleCodeField(required=False, label=_("Sample for the marked rows"))
+
+    def __init__(self, typed: Any = None, *, rows: QuerySet[ReceivedPattern]) -> None:
+        super().__init__(typed)
+        self.fields["rows"].queryset = rows  # type: ignore[attr-defined]
 
 
 class CorrectionForm(forms.Form):

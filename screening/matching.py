@@ -74,7 +74,7 @@ class SampleMatcher:
             code for asked in read for *_rule, text, spans in asked for span in spans for code in _codes(text, span)
         }
         wanted |= {rule.proposal_in(text).lower() for asked in read for _where, _t, rule, text, _spans in asked}
-        samples = _samples_by_code(wanted - {""})
+        samples = samples_by_code(wanted - {""})
         return [self._finding(asked, samples) for asked in read]
 
     def _finding(
@@ -116,7 +116,7 @@ def _codes(text: str, span: tuple[int, int]) -> set[str]:
     return {written, *(separator.join(words.split()) for separator in "-_.")}
 
 
-def _samples_by_code(codes: Iterable[str]) -> dict[str, Sample]:
+def samples_by_code(codes: Iterable[str]) -> dict[str, Sample]:
     """The samples with these codes (lower case), archived ones too."""
     asked = sorted(codes)
     samples = Sample.objects.annotate(asked=Lower("code")).only("code", "archived_at", "simulated")

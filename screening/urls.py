@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from samples.pattern_views import original
-from screening.views import downloads, patterns, reference_phases, reviews, samples, uploads
+from screening.views import downloads, inbox, patterns, reference_phases, reviews, rules, runs, samples, uploads
 
 app_name = "screening"
 urlpatterns = [
@@ -15,9 +15,19 @@ urlpatterns = [
     path("systems/", samples.system_list, name="system-list"),
     path("systems/<str:key>/", samples.system, name="system"),
     path("upload/", uploads.upload, name="upload"),
-    path("runs/<int:pk>/", uploads.run, name="run"),
-    path("runs/<int:pk>/cards/", uploads.cards, name="cards"),
-    path("inbox/", uploads.inbox, name="inbox"),
+    path("upload/rules/", rules.rules, name="rules"),
+    path("uploads/", runs.run_list, name="run-list"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/cards/", runs.cards, name="cards"),
+    path("runs/<int:pk>/unpack/", uploads.unpack, name="unpack"),
+    path("runs/<int:pk>/correct/", runs.correct, name="correct-rows"),
+    path("runs/<int:pk>/move/", runs.move, name="move-rows"),
+    path("runs/<int:pk>/set-aside/", runs.set_aside, name="set-aside"),
+    path("runs/<int:pk>/samples/", runs.log_samples, name="log-samples"),
+    path("runs/<int:pk>/undo/", runs.undo, name="undo"),
+    path("runs/<int:pk>/redo/", runs.redo, name="redo"),
+    path("codes/", runs.codes, name="codes"),
+    path("inbox/", inbox.inbox, name="inbox"),
     path("patterns/<int:pk>/", patterns.pattern, name="pattern"),
     path("patterns/<int:pk>/call/", patterns.call, name="call"),
     path("patterns/<int:pk>/move/", patterns.move, name="move"),

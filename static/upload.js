@@ -3,11 +3,15 @@
 
 const MOST_FILES = 8;
 const MOST_BYTES = 8_000_000;
+const TRIES = 4; // of a group whose connection is lost, a longer pause before each
+const NAMES_SHOWN = 10;
 
 const uploadForm = document.getElementById("upload-form");
 const fileInput = document.getElementById("files");
 const dropZone = document.getElementById("drop-zone");
+const folderInput = document.getElementById("folder");
 const uploadStatus = document.getElementById("upload-status");
+const sortOut = document.getElementById("sort-out");
 
 let waiting = [];
 let lost = [];
@@ -37,22 +41,61 @@ async function sendAll() {
     const group = nextGroup();
     say(uploadForm.dataset.sending.replace("{n}", nSent + group.length).replace("{total}", nTotal));
     try {
-      await sendGroup(group);
+      await sendPatiently(group);
+      await unpackAll();
       nSent += group.length;
     } catch {
       lost.push(...group);
     }
   }
   sending = false;
-  fileInput.value = "";
+  fileInput.value = folderInput.value = "";
   if (lost.length) sayLost();
   else say(nSent ? uploadForm.dataset.sent : "");
+  sayWhereToSortOut();
+}
+
+// The same bytes again are recognised by the server, so that a group whose answer was lost may be sent again.
+async function sendPatiently(group) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sendGroup(group);
+    } catch (error) {
+      if (!(error instanceof TypeError) || attempt === TRIES) throw error;
+      say(uploadForm.dataset.retrying);
+      await new Promise((resolve) => setTimeout(resolve, 500 * 3 ** attempt));
+    }
+  }
+}
+
+// A zip archive is taken out in steps, each of which answers with its cards.
+async function unpackAll() {
+  for (;;) {
+    const { unpack, since } = document.getElementById("run-progress").dataset;
+    if (!unpack) return;
+    await untilAnswered();
+    const body = new FormData(uploadForm);
+    body.delete("files");
+    body.append("since", since);
+    const response = await fetch(unpack, { method: "POST", body, headers: { "HX-Request": "true" } });
+    if (!response.ok) throw new Error(response.statusText);
+    showAnswer(await response.text());
+  }
+}
+
+function sayWhereToSortOut() {
+  const { address } = document.getElementById("run-progress").dataset;
+  sortOut.hidden = !address;
+  if (address) sortOut.querySelector("a").href = address;
 }
 
 async function sendGroup(group) {
   const body = new FormData(uploadForm);
   body.delete("files");
-  for (const file of group) body.append("files", file, file.name);
+  for (const file of group) {
+    body.append("files", file, file.name);
+    body.append("paths", file.sentPath || file.webkitRelativePath || file.name);
+  }
   await untilAnswered();
   const { run, since } = document.getElementById("run-progress").dataset;
   if (run) {
@@ -63,6 +106,10 @@ async function sendGroup(group) {
   const text = await response.text();
   if (response.status === 422) return showForm(text);
   if (!response.ok) throw new Error(response.statusText);
+  showAnswer(text);
+}
+
+function showAnswer(text) {
   htmx.swap("#run-progress", text, { swapStyle: "outerHTML" });
   const progress = document.getElementById("run-progress");
   if (progress.dataset.address !== window.location.pathname + window.location.search) {
@@ -97,7 +144,9 @@ function say(words) {
 }
 
 function sayLost() {
-  say(`${uploadForm.dataset.lost} ${lost.map(({ name }) => name).join(", ")} `);
+  const names = lost.slice(0, NAMES_SHOWN).map(({ name }) => name);
+  if (lost.length > NAMES_SHOWN) names.push(uploadForm.dataset.more.replace("{n}", lost.length - NAMES_SHOWN));
+  say(`${uploadForm.dataset.lost} ${names.join(", ")} `);
   const again = document.createElement("button");
   again.type = "button";
   again.className = "btn btn-sm btn-outline-primary";
@@ -113,7 +162,11 @@ function sayLost() {
 
 // A dropped folder is read through; hidden files such as .DS_Store are no measurements.
 async function filesOf(entry) {
-  if (entry.isFile) return new Promise((resolve, reject) => entry.file((file) => resolve([file]), reject));
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    file.sentPath = entry.fullPath;
+    return [file];
+  }
   const reader = entry.createReader();
   const found = [];
   for (;;) {
@@ -143,6 +196,10 @@ dropZone.addEventListener("drop", async (event) => {
 for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 
 fileInput.addEventListener("change", () => takeFiles([...fileInput.files]));
+folderInput.addEventListener("change", () => {
+  takeFiles([...folderInput.files].filter(({ webkitRelativePath }) => !/(^|\/)\./.test(webkitRelativePath)));
+});
+document.getElementById("choose-folder").addEventListener("click", () => folderInput.click());
 uploadForm.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {
   if (sending) event.preventDefault();

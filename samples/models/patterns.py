@@ -99,7 +99,11 @@ class PatternQuerySet(models.QuerySet["Pattern"]):
     @transaction.atomic
     def move_to(self, sample: Sample | None, by: User) -> int:
         """Give all of these to ``sample``, or back to the inbox with None; how many were elsewhere before."""
-        moving = [pattern for pattern in self.select_related("sample") if pattern.sample != sample]
+        moving = [
+            pattern
+            for pattern in self.only("name", "scan_number", "sample")
+            if pattern.sample_id != (sample and sample.pk)
+        ]
         Pattern.objects.filter(pk__in=[pattern.pk for pattern in moving]).update(sample=sample)
         _log(moving, by, f"Moved to {sample or 'the inbox'}.")
         return len(moving)

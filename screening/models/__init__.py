@@ -3,7 +3,8 @@
 from screening.models.arguments import Argument
 from screening.models.candidates import Candidate
 from screening.models.instruments import InstrumentHeartbeat
-from screening.models.received import LoggedSample, PackedFolder, ReceivedPattern, RefusedFile
+from screening.models.packed import PackedFolder
+from screening.models.received import LoggedSample, ReceivedPattern, RefusedFile
 from screening.models.reference_phases import ReferencePhase
 from screening.models.results import ScreeningResult
 from screening.models.reviews import Review, ReviewError

@@ -1,19 +1,19 @@
-"""What came in with a run: each pattern with how it found its sample, what was not kept, and archives on their way."""
+"""What came in with a run: each pattern with how it found its sample, what was not kept, and samples logged for it."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from django.conf import settings
-from django.db import models
+from django.contrib.auth.models import User
+from django.db import models, transaction
 from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Pattern, Sample
-
-if TYPE_CHECKING:
-    from screening.models.runs import ScreeningRun
+from samples.models.samples import plain_text
+from samples.xrd.sentences import Sentence, sentence
+from screening.code_template import looks_like_a_code
+from screening.matching import samples_by_code
 
 PATH_LENGTH = 300
 
@@ -44,9 +44,43 @@ class ReceivedPatternQuerySet(models.QuerySet["ReceivedPattern"]):
         """Rows whose sample is not logged yet."""
         return self.with_standing().filter(standing=ReceivedPattern.Standing.NEW_SAMPLE)
 
-    def brought(self) -> ReceivedPatternQuerySet:
-        """Rows of patterns that were not here before."""
-        return self.filter(known=False)
+    @transaction.atomic
+    def correct(self, typed: Mapping[int, str], by: User) -> dict[int, Sentence]:
+        """Give each pattern (by id) of these rows the sample whose code was typed; "" is the inbox.
+
+        A code that no sample has is that of a new one, to be logged.  What could not be understood comes back by pattern.
+        """
+        codes = {pk: plain_text(code) for pk, code in typed.items()}
+        samples = samples_by_code(code.lower() for code in codes.values() if code)
+        rows = [row for row in self.filter(pattern__in=codes).select_related("pattern__sample") if not row.known]
+        problems: dict[int, Sentence] = {}
+        homes: dict[Sample | None, list[int]] = {}
+        for row in rows:
+            code = codes[row.pattern_id]
+            if code == row.code_shown:
+                continue
+            sample = samples.get(code.lower())
+            if sample and sample.archived_at:
+                problems[row.pattern_id] = sentence("Sample %(code)s is archived. Restore it first.", code=sample.code)
+            elif sample is None and not looks_like_a_code(code or "x"):
+                problems[row.pattern_id] = sentence(
+                    "A code is letters and digits, with - _ . + ( ) between, and no spaces, like ASR-001."
+                )
+            else:
+                homes.setdefault(sample, []).append(row.pk)
+                row.how = ReceivedPattern.How.BY_HAND if code else ""
+                row.template, row.proposed_code = "", "" if sample else code
+        for sample, pks in homes.items():
+            Pattern.objects.filter(received__in=pks).move_to(sample, by)
+        self.bulk_update(rows, ["how", "template", "proposed_code"])
+        return problems
+
+    @transaction.atomic
+    def give_to(self, sample: Sample | None, by: User) -> int:
+        """Give the patterns of these rows to ``sample``, None is the inbox; how many were elsewhere before."""
+        n_moved = Pattern.objects.filter(received__in=self).move_to(sample, by)
+        self.update(how=ReceivedPattern.How.BY_HAND if sample else "", template="", proposed_code="")
+        return n_moved
 
 
 class ReceivedPattern(models.Model):
@@ -93,6 +127,11 @@ class ReceivedPattern(models.Model):
     def __str__(self) -> str:
         return f"{self.run}: {self.pattern}"
 
+    @property
+    def code_shown(self) -> str:
+        """Of its sample, or of the one that is to be logged for it."""
+        return self.pattern.sample.code if self.pattern.sample else self.proposed_code
+
 
 class RefusedFile(models.Model):
     """A file of a run that was not kept, and why."""
@@ -130,33 +169,3 @@ class LoggedSample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run}: {self.sample}"
-
-
-class PackedFolder(models.Model):
-    """A zip archive of a run, kept until all that is in it was taken out: the files in it count, not the archive.
-
-    n_files: that it holds; n_taken: that were received or refused
-    """
-
-    run = models.ForeignKey(
-        "screening.ScreeningRun", on_delete=models.PROTECT, related_name="packed", verbose_name=_("screening run")
-    )
-    name = models.CharField(_("file name"), max_length=255)
-    content = models.FileField(_("archive"), upload_to="archives/", editable=False)
-    sample = models.ForeignKey(
-        Sample, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("sample")
-    )
-    n_files = models.PositiveIntegerField(_("files"))
-    n_taken = models.PositiveIntegerField(_("files taken out"), default=0)
-
-    class Meta:
-        verbose_name = _("packed folder")
-        verbose_name_plural = _("packed folders")
-        ordering = ["pk"]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def local_path(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / str(self.content.name)

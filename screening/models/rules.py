@@ -20,7 +20,14 @@ from screening.models.received import ReceivedPattern
 class MatchingRuleQuerySet(models.QuerySet["MatchingRule"]):
     def in_force(self) -> list[MatchingRule]:
         """The lab's rules in their order; those that every lab starts with where it has set none."""
-        return list(self.order_by("position")) or starting_rules()
+        return list(self.order_by("position")) or self.starting()
+
+    def starting(self) -> list[MatchingRule]:
+        """Of a lab that has set none: a code that is logged, wherever it stands; else what looks like a new one."""
+        return [
+            MatchingRule(position=position, where=where, template=template)
+            for position, (where, template) in enumerate(STARTING_RULES, start=1)
+        ]
 
     @transaction.atomic
     def replace(self, rules: Sequence[MatchingRule], by: User) -> None:
@@ -70,20 +77,11 @@ class MatchingRule(models.Model):
             raise ValidationError({"template": translated(error.sentence)}) from error
 
 
-def starting_rules() -> list[MatchingRule]:
-    """The rules of a lab that has set none: a code that is logged, wherever it stands; else what looks like a new one."""
-    where = MatchingRule.Where
-    return [
-        MatchingRule(position=position, where=place, template=template)
-        for position, (place, template) in enumerate(
-            [
-                (where.NAME, "*{code}*"),
-                (where.HEADER, "*{code}*"),
-                (where.FOLDER, "*{code}*"),
-                (where.HEADER, "{code}"),
-                (where.NAME, "{code}_*"),
-                (where.NAME, "{code}"),
-            ],
-            start=1,
-        )
-    ]
+STARTING_RULES = (
+    (MatchingRule.Where.NAME, "*{code}*"),
+    (MatchingRule.Where.HEADER, "*{code}*"),
+    (MatchingRule.Where.FOLDER, "*{code}*"),
+    (MatchingRule.Where.HEADER, "{code}"),
+    (MatchingRule.Where.NAME, "{code}_*"),
+    (MatchingRule.Where.NAME, "{code}"),
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
@@ -13,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from samples.models import Pattern, Reading, Receipt, Sample
 from samples.xrd.sentences import Sentence
 from screening.bell import ring_on_commit
-from screening.matching import Named, SampleMatcher
-from screening.models.received import ReceivedPattern, RefusedFile
+from screening.matching import Named, SampleMatcher, samples_by_code
+from screening.models.received import LoggedSample, ReceivedPattern, RefusedFile
 from screening.models.results import ScreeningResult
 
 
@@ -191,6 +193,28 @@ class ScreeningRun(models.Model):
         back = Sample.objects.filter(logged_with__run=self, archived_at=moment)
         back.update(archived_at=None, changed_by=by, changed_at=timezone.now())
         return True
+
+    @transaction.atomic
+    def log_samples(self, new: Sequence[Sample], by: User) -> int:
+        """Log ``new`` samples, and give each to the patterns of this run that name its code; how many were logged.
+
+        ValidationError, and nothing logged, where one cannot be.  A code that somebody logged meanwhile is taken as it is.
+        """
+        here = samples_by_code(sample.code.lower() for sample in new)
+        rows: dict[str, list[int]] = {}
+        for pk, code in self.received.proposing().values_list("pk", "proposed_code"):
+            rows.setdefault(code.lower(), []).append(pk)
+        n_logged = 0
+        for sample in new:
+            home = here.get(sample.code.lower())
+            if home is None:
+                sample.log(by=by)
+                LoggedSample.objects.create(run=self, sample=sample)
+                home, n_logged = sample, n_logged + 1
+            own = self.received.filter(pk__in=rows.get(sample.code.lower(), []))
+            own.give_to(home, by)
+            own.update(how=ReceivedPattern.How.LOGGED)
+        return n_logged
 
     def enqueue(self, readings: list[Reading]) -> list[ScreeningResult]:
         """Queue ``readings`` for the production version, and ring for a worker once that is committed."""

@@ -1,34 +1,31 @@
-"""Upload of many files at once, the cards that tell what came of each, and the inbox of those without a sample."""
+"""Files come in: many at once, in groups that show progress, from folders and zip archives too."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from itertools import zip_longest
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.files.uploadedfile import UploadedFile
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
-from samples.models import Pattern, Receipt, Sample
+from samples.models import Receipt, Sample
 from samples.sentences import translated
-from screening.cards import Card, Progress, cards_of, cards_of_run
-from screening.forms import InboxForm, UploadForm
+from samples.xrd.sentences import PatternFileError
+from screening.cards import Card, cards_of_run
+from screening.forms import UploadForm
 from screening.matching import SampleMatcher
-from screening.models import ScreeningRun
+from screening.models import PackedFolder, ScreeningRun
+from screening.packed_files import is_hidden, safe_path
 from screening.views import PageRequest
+from screening.views.runs import changed_since, run_address, run_context
 
-COMMIT_MARGIN = timedelta(seconds=5)
-"""A result may be seen this long after the moment that is written in it."""
-
-INBOX_PAGE = 100
+SECONDS_A_STEP = 1.5
+"""For which files are taken out of an archive before the page is told; without script it is told less often."""
+SECONDS_A_STEP_WITHOUT_SCRIPT = 15.0
 
 
 @permission_required("samples.add_pattern", raise_exception=True)
@@ -45,62 +42,25 @@ def upload(request: PageRequest) -> HttpResponse:
     run = _run_to_join(request) or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=request.user)
     sample = form.cleaned_data["sample"]
     listed = set(run.received.values_list("pattern_id", flat=True))
-    receipts = _receive(run, files, sample)
+    receipts = _receive(run, files, request.POST.getlist("paths"), sample)
     if request.htmx:
         return _new_cards_response(request, run, receipts, listed)
-    for receipt in receipts:
-        if receipt.failure and not receipt.patterns:
-            messages.error(request, f"{receipt.name}: {translated(receipt.failure)}")
+    _say_refused(request, receipts)
     return redirect(run_address(run, sample))
 
 
-@permission_required("samples.view_pattern", raise_exception=True)
-def run(request: PageRequest, pk: int) -> HttpResponse:
-    """All that came in with one upload."""
-    shown = get_object_or_404(ScreeningRun.objects.select_related("started_by"), pk=pk)
-    cards = cards_of_run(shown)
-    return render(request, "screening/run.html", {**_run_context(request, shown, cards), "cards": cards})
-
-
-@permission_required("samples.view_pattern", raise_exception=True)
-def cards(request: PageRequest, pk: int) -> HttpResponse:
-    """What has changed in a run since it was last asked for: one request for all of its cards."""
-    run = get_object_or_404(ScreeningRun, pk=pk)
-    cards = cards_of_run(run)
-    context = _run_context(request, run, cards)
-    ask_again = context["progress"].is_incomplete
-    changed = _changed(cards, _since(request)) if ask_again else cards  # the last answer leaves no card behind
-    return render(request, "screening/_cards.html", {**context, "ask_again": ask_again, "changed": changed})
-
-
-@permission_required("samples.view_pattern", raise_exception=True)
-def inbox(request: PageRequest) -> HttpResponse:
-    """Patterns without a sample; give several of them to one."""
-    may_move = request.user.has_perm("samples.change_pattern")
-    form = InboxForm(request.POST if request.method == "POST" and may_move else None)
-    if form.is_valid():
-        sample, patterns = form.cleaned_data["sample"], form.cleaned_data["patterns"]
-        for pattern in patterns:
-            pattern.move_to(sample, request.user)
-        n = len(patterns)
-        moved = ngettext("%(n)s pattern moved to %(code)s.", "%(n)s patterns moved to %(code)s.", n)
-        messages.success(request, moved % {"n": n, "code": sample.code})
-        return redirect("screening:inbox")
-    waiting = Pattern.objects.in_inbox().select_related("sample", "uploaded_by").with_current_reading()
-    page = Paginator(waiting, INBOX_PAGE).get_page(request.GET.get("page"))
-    marked = set(request.POST.getlist("patterns"))
-    return render(
-        request,
-        "screening/inbox.html",
-        {"form": form, "page": page, "cards": cards_of(page.object_list), "marked": marked},
-        status=422 if form.errors else 200,
-    )
-
-
-def run_address(run: ScreeningRun, sample: Sample | None) -> str:
-    """The page of a run; it remembers the sample that the files were meant for, as duplicates may lie elsewhere."""
-    address = reverse("screening:run", args=[run.pk])
-    return f"{address}?sample={sample.code}" if sample else address
+@require_POST
+@permission_required("samples.add_pattern", raise_exception=True)
+def unpack(request: PageRequest, pk: int) -> HttpResponse:
+    """Take the next files out of the archives of a run; the page asks until none is left."""
+    run = get_object_or_404(ScreeningRun.objects.uploads_of(request.user), pk=pk)
+    listed = set(run.received.values_list("pattern_id", flat=True))
+    folder = PackedFolder.objects.unfinished().filter(run=run).select_related("run__started_by", "sample").first()
+    seconds = SECONDS_A_STEP if request.htmx else SECONDS_A_STEP_WITHOUT_SCRIPT
+    receipts = folder.take_out(SampleMatcher(), seconds) if folder else []
+    if request.htmx:
+        return _new_cards_response(request, run, receipts, listed)
+    return redirect(run_address(run, folder.sample if folder else None))
 
 
 def _run_to_join(request: PageRequest) -> ScreeningRun | None:
@@ -109,9 +69,31 @@ def _run_to_join(request: PageRequest) -> ScreeningRun | None:
     return ScreeningRun.objects.uploads_of(request.user).filter(pk=number).first() if number.isdecimal() else None
 
 
-def _receive(run: ScreeningRun, files: list[UploadedFile[bytes]], sample: Sample | None) -> list[Receipt]:
+def _receive(
+    run: ScreeningRun, files: list[UploadedFile[bytes]], paths: list[str], sample: Sample | None
+) -> list[Receipt]:
+    """Receive each file; an archive of files is put aside, to be taken out."""
     matcher = SampleMatcher()
-    return [run.receive(file, name=file.name or "", sample=sample, matcher=matcher) for file in files]
+    receipts = []
+    for file, sent in zip_longest(files, paths[: len(files)], fillvalue=""):
+        path = safe_path(str(sent))
+        assert isinstance(file, UploadedFile)
+        if is_hidden(path):
+            continue
+        try:
+            if not PackedFolder.objects.pack(run, file, sample=sample):
+                receipts.append(run.receive(file, name=file.name or "", path=path, sample=sample, matcher=matcher))
+        except PatternFileError as error:
+            name = path or safe_path(file.name or "")
+            run.refuse(name, error.sentence)
+            receipts.append(Receipt(name, failure=error.sentence))
+    return receipts
+
+
+def _say_refused(request: PageRequest, receipts: list[Receipt]) -> None:
+    for receipt in receipts:
+        if receipt.failure and not receipt.patterns:
+            messages.error(request, f"{receipt.name}: {translated(receipt.failure)}")
 
 
 def _new_cards_response(
@@ -119,7 +101,7 @@ def _new_cards_response(
 ) -> HttpResponse:
     """The cards of one group of files, and what changed of those that the page has already (``listed``)."""
     cards = {card.pattern.pk: card for card in cards_of_run(run)}
-    changed = _changed([cards[pk] for pk in listed], _since(request))
+    changed = changed_since(request, [cards[pk] for pk in listed])
     added: list[Card] = []
     refused: list[Receipt] = []
     repeated: list[Receipt] = []
@@ -132,7 +114,7 @@ def _new_cards_response(
         elif not new:
             repeated.append(receipt)
     context = {
-        **_run_context(request, run, list(cards.values())),
+        **run_context(request, run, list(cards.values())),
         "ask_again": True,  # in any case: the last answer to that leaves no card behind
         "added": added,
         "changed": changed,
@@ -140,28 +122,3 @@ def _new_cards_response(
         "repeated": repeated,
     }
     return render(request, "screening/_cards.html", context)
-
-
-def _run_context(request: PageRequest, run: ScreeningRun, cards: list[Card]) -> dict[str, Any]:
-    code = request.GET.get("sample") or request.POST.get("sample") or ""
-    return {
-        "run": run,
-        "progress": Progress.of(cards),
-        "asked_at": timezone.now(),
-        "target": Sample.objects.current().filter(code__iexact=code).first() if code else None,
-    }
-
-
-def _since(request: PageRequest) -> datetime | None:
-    try:
-        moment = parse_datetime(request.GET.get("since") or request.POST.get("since") or "")
-    except ValueError:
-        return None
-    return moment if moment and timezone.is_aware(moment) else None
-
-
-def _changed(cards: list[Card], since: datetime | None) -> list[Card]:
-    """The cards that finished after ``since``."""
-    if since is None:
-        return cards
-    return [card for card in cards if card.finished_at and card.finished_at >= since - COMMIT_MARGIN]
