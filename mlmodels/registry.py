@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from django.conf import settings
+from numpy.typing import NDArray
 
 from mlmodels.models import ModelVersion
 from mlmodels.net.checkpoint import Checkpoint
@@ -38,6 +40,17 @@ class ScreeningNetwork:
         from mlmodels.net.predict import predict
 
         return predict(self.loaded, inputs, BATCH_SIZE)
+
+    @property
+    def line_constants(self) -> tuple[float, ...]:
+        """Q · a_R of the lines that the network looks at."""
+        return self.loaded.network.config.line_constants
+
+    def log_odds_of_lines(self, one: NetworkInput, groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """What each group of lines adds to the log-odds of a quasicrystal."""
+        from mlmodels.net.occlusion import log_odds_of_lines
+
+        return log_odds_of_lines(self.loaded, one, groups)
 
 
 def network_of(checkpoint: Checkpoint) -> ScreeningNetwork:

@@ -1,4 +1,4 @@
-"""The path of a pattern through the network, on one page: read → check → preprocess → predict → classify.
+"""The path of a pattern through the network, on one page: read → check → preprocess → predict → classify → argue.
 
 The worker, the upload and `manage.py screen` all go this way; formats, devices and HTTP live with their owners.
 """
@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from mlmodels.net import classify, preprocess
+from mlmodels.net import argument, classify, preprocess
 from mlmodels.net.preprocess import NetworkInput
 from mlmodels.registry import ScreeningNetwork
 from samples.radiation import measured_with, with_lab_wavelength
 from samples.xrd import readers
+from samples.xrd.icosahedral import LatticeType
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import Sentence
 
 if TYPE_CHECKING:
     from mlmodels.net.predict import Prediction
+
+
+WEIGHED_FROM = 0.01
+"""Probability of a quasicrystal from which the network is asked for the weight of each line: below, there is nothing to weigh,
+and it would cost as much again as the call."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +57,17 @@ def prepare(pattern: PowderPattern) -> NetworkInput:
 def call(network: ScreeningNetwork, inputs: Sequence[NetworkInput]) -> list[Call]:
     """The network's call on each of ``inputs``."""
     return [Call(classify.level(answer.probability), answer) for answer in network.predict(inputs)]
+
+
+def argue(network: ScreeningNetwork, pattern: PowderPattern, call: Call) -> dict[str, Any]:
+    """Why ``pattern`` is called so: the reflections for and against, and what each weighs with the network, as plain JSON."""
+    said = call.prediction
+    a_r, lattice_type = said.quasilattice_constant, cast(LatticeType, said.lattice_type)
+    weighed = None
+    if said.probability >= WEIGHED_FROM:
+        groups = argument.line_groups(lattice_type, a_r, network.line_constants)
+        weighed = network.log_odds_of_lines(prepare(pattern), groups)
+    return argument.make_argument(pattern, a_r, lattice_type, said.probability, said.evidence, weighed)
 
 
 def screen(network: ScreeningNetwork, patterns: Sequence[PowderPattern]) -> list[Call]:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -19,7 +20,7 @@ from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
 from samples.xrd.sentences import sentence
 from screening import pipeline
 from screening.bell import ring
-from screening.models import Candidate, ScreeningResult, WorkerHeartbeat
+from screening.models import Argument, Candidate, ScreeningResult, WorkerHeartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,9 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
     """Screen rows that are leased to us; where the batch fails, each by itself, so that one bad pattern fails alone."""
     try:
         network = network_for(batch[0].model_version_id)
-        calls = pipeline.screen(network, [row.reading.as_pattern() for row in batch])
+        patterns = [row.reading.as_pattern() for row in batch]
+        calls = pipeline.screen(network, patterns)
+        reasons = [pipeline.argue(network, pattern, call) for pattern, call in zip(patterns, calls, strict=True)]
     except Exception as error:
         logger.exception("Screening failed for results %s", [row.pk for row in batch])
         if len(batch) > 1:
@@ -66,13 +69,22 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
         else:
             batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
         return
-    write(network, batch, calls)
+    write(network, batch, calls, reasons)
 
 
 @transaction.atomic
-def write(network: ScreeningNetwork, batch: Sequence[ScreeningResult], calls: Sequence[pipeline.Call]) -> None:
-    for row, call in zip(batch, calls, strict=True):
-        row.finish(call, device=network.device)
+def write(
+    network: ScreeningNetwork,
+    batch: Sequence[ScreeningResult],
+    calls: Sequence[pipeline.Call],
+    reasons: Sequence[dict[str, Any]],
+) -> None:
+    arguments = [
+        Argument(result=row, content=reason)
+        for row, call, reason in zip(batch, calls, reasons, strict=True)
+        if row.finish(call, device=network.device)
+    ]
+    Argument.objects.bulk_create(arguments)
 
 
 def beat() -> None:

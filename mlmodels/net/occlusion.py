@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,15 +20,19 @@ OCCLUDED = 1
 """Candidates on either side of the best one in which a line is covered too: else the next one, 0.26 % away, would see it."""
 
 
-def line_log_odds(loaded: LoadedNetwork, one: NetworkInput) -> FloatArray:
-    """How much each of the network's lines adds to the calibrated log-odds of an i-QC, shape (n_lines,).
+def log_odds_of_lines(loaded: LoadedNetwork, one: NetworkInput, groups: Sequence[Sequence[int]]) -> FloatArray:
+    """How much each group of the network's lines adds to the calibrated log-odds of an i-QC, shape (n_groups,).
 
-    Each line in turn is replaced by the vector that the network learned for "not measured", at the best candidate and beside
-    it.  Positive: the line speaks for a quasicrystal; 0 where it was not measured.  The changes need not sum to the log-odds.
+    groups: indices into the line constants.  The lines of a group are together replaced by the vector that the network learned
+    for "not measured", at the best candidate and beside it.  Positive: they speak for a quasicrystal; 0 where none of them was
+    measured.  The changes need not sum to the log-odds.
     """
     network = loaded.network
     intensity = torch.from_numpy(one.intensity)[None].to(loaded.device)
     measured = torch.from_numpy(one.measured)[None].to(loaded.device)
+    membership = torch.zeros(len(groups), len(network.config.line_constants), device=loaded.device)
+    for row, group in enumerate(groups):
+        membership[row, list(group)] = 1.0
     with torch.inference_mode():
         columns, pooled = network.look(intensity, measured)
         read = network.read(columns)
@@ -34,9 +40,9 @@ def line_log_odds(loaded: LoadedNetwork, one: NetworkInput) -> FloatArray:
         whole = network.judge(h, pooled)
         best = N_CANDIDATES - 1 - int(whole.lattice[0, :, _icosahedral(loaded)].argmax())  # a_R descends in the head
         first, last = max(0, best - OCCLUDED), min(N_CANDIDATES, best + OCCLUDED + 1)
-        lost = _lost(network, columns[0, first:last])  # (n_lines, last − first, hidden)
+        lost = torch.einsum("gl,lkh->gkh", membership, _lost(network, columns[0, first:last]))
         touched = torch.nonzero(lost.abs().amax(dim=(1, 2))).squeeze(1)
-        changes = np.zeros(len(network.config.line_constants))
+        changes = np.zeros(len(groups))
         if touched.numel():
             without = _compared_again(network, read[0], h[0], lost[touched], first)
             occluded = network.judge(without, pooled.expand(len(touched), -1))
@@ -53,7 +59,7 @@ def _lost(network: Network, columns: Tensor) -> Tensor:
 
 
 def _compared_again(network: Network, read: Tensor, h: Tensor, lost: Tensor, first: int) -> Tensor:
-    """``h`` (hidden, N_CANDIDATES) for each line that is ``lost`` (n, k, hidden) from candidate ``first`` on.
+    """``h`` (hidden, N_CANDIDATES) for each group that is ``lost`` (n, k, hidden) from candidate ``first`` on.
 
     Only as many candidates are computed as the convolutions carry the change to, and as many more as these look at.
     """

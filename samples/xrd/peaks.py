@@ -68,20 +68,47 @@ class Peaks:
         return int(self.two_theta.size)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """A pattern as its peaks are looked for: smoothed, above its background; arrays of shape (n_points,).
+
+    height: in the unit of the pattern; noise: its standard deviation
+    """
+
+    height: FloatArray
+    noise: FloatArray
+
+
+def smoothed_profile(pattern: PowderPattern) -> Profile:
+    return _smoothed(pattern, estimate_noise(pattern))
+
+
+def find_maxima(pattern: PowderPattern, profile: Profile, min_significance: float = MIN_SIGNIFICANCE) -> Peaks:
+    """The peaks of ``pattern`` by the tops of its ``profile``, without a fit: a hundred times faster than pick_peaks.
+
+    Positions are those of a parabola through the top, good to some 0.01° for peaks of a laboratory; a maximum at the place
+    of Kα2 that is no stronger than Kα2 can be is left out.
+    """
+    tops, properties = _tops(profile, pattern.step, min_significance)
+    widths = properties["widths"] * pattern.step
+    is_own = ~_are_kalpha2(pattern.two_theta[tops], profile.height[tops], widths, _possible_doublet(pattern))
+    tops, widths = tops[is_own], widths[is_own]
+    before, top, after = (profile.height[tops + shift] for shift in (-1, 0, 1))
+    curvature = np.maximum(2 * top - before - after, 1e-300)
+    two_theta = pattern.two_theta[tops] + np.clip((after - before) / (2 * curvature), -0.5, 0.5) * pattern.step
+    significance = properties["prominences"][is_own] / profile.noise[tops]
+    return Peaks(two_theta, widths / (2 * significance), top, widths, significance)
+
+
 def pick_peaks(pattern: PowderPattern, min_significance: float = MIN_SIGNIFICANCE) -> Peaks:
     """The peaks of ``pattern`` that rise above its noise by ``min_significance``, at most MAX_PEAKS; none in a flat pattern."""
-    net = pattern.intensity - estimate_background(pattern)
     noise = estimate_noise(pattern)
-    width_points = max(SMOOTHING / pattern.step, 0.5)
-    smoothed = gaussian_filter1d(net, width_points)
-    smoothed_noise = noise / np.sqrt(2 * np.sqrt(np.pi) * width_points) if width_points > 0.5 else noise
-    tops, properties = find_peaks(
-        smoothed, prominence=min_significance * smoothed_noise, width=(None, MAX_FWHM / pattern.step)
-    )
+    profile = _smoothed(pattern, noise)
+    tops, properties = _tops(profile, pattern.step, min_significance)
     widths = properties["widths"] * pattern.step
-    significance = properties["prominences"] / smoothed_noise[tops]
-    doublet = _judge_doublet(pattern, noise, tops, smoothed[tops], widths)
-    is_own = ~_are_kalpha2(pattern.two_theta[tops], smoothed[tops], widths, doublet)
+    significance = properties["prominences"] / profile.noise[tops]
+    doublet = _judge_doublet(pattern, noise, tops, profile.height[tops], widths)
+    is_own = ~_are_kalpha2(pattern.two_theta[tops], profile.height[tops], widths, doublet)
     is_own[np.argsort(-significance * is_own)[MAX_PEAKS:]] = False
     fits = [
         _fit_peak(pattern, noise, float(pattern.two_theta[top]), float(width), doublet)
@@ -90,6 +117,20 @@ def pick_peaks(pattern: PowderPattern, min_significance: float = MIN_SIGNIFICANC
     order = np.argsort([fit.two_theta for fit in fits])
     two_theta, sigma, height, fwhm, _ = np.array(fits, dtype=np.float64).reshape(-1, 5)[order].T
     return Peaks(two_theta, sigma, height, fwhm, significance[is_own][order])
+
+
+def _smoothed(pattern: PowderPattern, noise: FloatArray) -> Profile:
+    net = pattern.intensity - estimate_background(pattern)
+    width_points = max(SMOOTHING / pattern.step, 0.5)
+    smoothed_noise = noise / np.sqrt(2 * np.sqrt(np.pi) * width_points) if width_points > 0.5 else noise
+    return Profile(gaussian_filter1d(net, width_points), smoothed_noise)
+
+
+def _tops(profile: Profile, step: float, min_significance: float) -> tuple[NDArray[np.intp], dict[str, FloatArray]]:
+    """Indices of the maxima that rise by ``min_significance``, with their "prominences" and "widths" (points)."""
+    prominence = min_significance * profile.noise
+    tops, properties = find_peaks(profile.height, prominence=prominence, width=(None, MAX_FWHM / step))
+    return tops, properties
 
 
 def estimate_noise(pattern: PowderPattern) -> FloatArray:
