@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from samples.models.samples import Sample, plain_text
 from samples.models.sheets import SheetRow
 from samples.models.synthesis import SynthesisStep, WeighedMass
-from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, joined
+from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, joined, read_cell
 
 ASKED_AT_ONCE = 10_000
 """Codes in one question to the database."""
@@ -219,7 +219,7 @@ def _value(row: SheetRow, column: Column, text: str) -> Any:
     if not text:
         return _EMPTY.get(column.name, "")
     try:
-        return column.read(text)
+        return read_cell(column, text)
     except ValidationError as error:
         row.problems[column.name] = joined(error.messages)
         return None

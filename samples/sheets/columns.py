@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django import forms
@@ -35,7 +35,7 @@ _YES = {"yes", "true", "1", "x", "y", "○", "◯", "はい", "有", "✓"}
 _NO = {"", "no", "false", "0", "n", "×", "いいえ", "無", "-"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Column:
     """One column: text, unless a subclass reads something else.
 
@@ -66,7 +66,7 @@ class Column:
         return plain_number(value) if isinstance(value, Decimal) else cleaned("" if value is None else str(value))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CodeColumn(Column):
     """A code: full-width letters are narrow ones."""
 
@@ -74,7 +74,7 @@ class CodeColumn(Column):
         return plain_text(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RelatedCodeColumn(CodeColumn):
     """The code of another row: `parent`, `sample`."""
 
@@ -83,7 +83,7 @@ class RelatedCodeColumn(CodeColumn):
         return related.code if related else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ChoiceColumn(Column):
     """One of some words, in any language of the lab."""
 
@@ -106,7 +106,7 @@ class ChoiceColumn(Column):
         return str(self.choices(value).label) if value else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class YesColumn(Column):
     def read(self, text: str) -> Any:
         word = unicodedata.normalize("NFKC", text).strip().casefold()
@@ -120,7 +120,7 @@ class YesColumn(Column):
         return _("yes") if getattr(row, self.name) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DayColumn(Column):
     def read(self, text: str) -> Any:
         plain = unicodedata.normalize("NFKC", text).strip()
@@ -136,7 +136,7 @@ class DayColumn(Column):
                 raise ValidationError(_("This is not read as a day. Write it like 2026-11-24: year, month, day."))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """One kind of table; `key` is the column that says which sample a row is about."""
 
@@ -249,6 +249,12 @@ WHAT_IS_WRONG = Column("wrong", gettext_lazy("What is wrong"), informs=True)
 """Stands beside rows that were left out, and is passed over when they come back."""
 
 TABLES: Mapping[str, Table] = {table.name: table for table in (SAMPLES, SYNTHESIS, MASSES)}
+
+
+@lru_cache(maxsize=50_000)
+def read_cell(column: Column, text: str) -> Any:
+    """``column.read``; the same few temperatures and gases stand in thousands of rows."""
+    return column.read(text)
 
 
 def joined(errors: Iterable[str]) -> str:
