@@ -19,8 +19,12 @@ let nSent = 0;
 let nTotal = 0;
 let sending = false;
 
+function pathOf(file) {
+  return file.sentPath || file.webkitRelativePath || file.name;
+}
+
 function takeFiles(files) {
-  waiting.push(...files);
+  waiting.push(...files.sort((a, b) => pathOf(a).localeCompare(pathOf(b), undefined, { numeric: true })));
   nTotal += files.length;
   if (!sending) sendAll();
 }
@@ -94,7 +98,7 @@ async function sendGroup(group) {
   body.delete("files");
   for (const file of group) {
     body.append("files", file, file.name);
-    body.append("paths", file.sentPath || file.webkitRelativePath || file.name);
+    body.append("paths", pathOf(file));
   }
   await untilAnswered();
   const { run, since } = document.getElementById("run-progress").dataset;

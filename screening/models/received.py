@@ -128,6 +128,11 @@ class ReceivedPattern(models.Model):
         return f"{self.run}: {self.pattern}"
 
     @property
+    def folder(self) -> str:
+        """Where its file lay in what was sent; "" where it was sent by itself."""
+        return self.path.rpartition("/")[0]
+
+    @property
     def code_shown(self) -> str:
         """Of its sample, or of the one that is to be logged for it."""
         return self.pattern.sample.code if self.pattern.sample else self.proposed_code
