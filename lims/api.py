@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from mlmodels.api import ModelVersionViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
+from screening.heartbeats import InstrumentHeartbeatViewSet
 
 
 @extend_schema(exclude=True)
@@ -38,6 +39,7 @@ router.register("patterns", PatternViewSet)
 router.register("results", ResultViewSet)
 router.register("runs", RunViewSet)
 router.register("models", ModelVersionViewSet)
+router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"
 urlpatterns = [

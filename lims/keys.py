@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -10,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,8 @@ from django.views.decorators.http import require_POST
 from lims.models import ApiKey
 from samples.fields import StyledBoundField
 from samples.requests import SignedInRequest
+
+UPLOADER = Path(__file__).with_name("uploader") / "icosa_upload.py"
 
 NAME_TAKEN = _("You have a key of this name already. Revoke it first, or take another name.")
 
@@ -77,6 +80,11 @@ def keys(request: SignedInRequest) -> HttpResponse:
             form = KeyForm(owner=request.user)
     context = {"form": form, "keys": ApiKey.objects.filter(owner=request.user), **made}
     return render(request, "keys/keys.html", context, status=422 if form.errors else 200)
+
+
+def uploader(request: SignedInRequest) -> FileResponse:
+    """The program for the computer of an instrument."""
+    return FileResponse(UPLOADER.open("rb"), as_attachment=True, filename=UPLOADER.name)
 
 
 @require_POST

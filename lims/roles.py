@@ -19,13 +19,13 @@ LOOK = (
     *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
     *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion")),
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
-    *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase")),
+    *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase", "instrumentheartbeat")),
 )
 """See every sample, pattern, call and model version."""
 
 MEASURE = (
     *("samples.add_sample", "samples.change_sample", "samples.change_alloysystem", "samples.add_sheetimport"),
-    *("samples.add_pattern", "samples.change_pattern", "samples.add_reading"),
+    *("samples.add_pattern", "samples.change_pattern", "samples.add_reading", "screening.add_instrumentheartbeat"),
     *("screening.add_screeningrun", "screening.add_referencephase", "screening.change_referencephase"),
 )
 """Log samples, send patterns in, move and correct them, and have them screened."""

@@ -17,6 +17,7 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("language/", views.set_language, name="set_language"),
     path("keys/", keys.keys, name="keys"),
+    path("keys/icosa_upload.py", keys.uploader, name="uploader"),
     path("keys/<int:pk>/revoke/", keys.revoke, name="revoke-key"),
     path("api/v1/", include("lims.api")),
     path("healthz", healthz, name="healthz"),

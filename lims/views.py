@@ -15,7 +15,7 @@ from django.views.i18n import set_language as django_set_language
 
 from lims.roles import ROLES
 from samples.models import Pattern, Sample
-from screening.models import ScreeningResult, WorkerHeartbeat
+from screening.models import InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
 from screening.scores import system_standings
 
 SHOWN = 6
@@ -58,6 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "standings": standings,
         "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
         "machines": machines(),
+        "instruments": InstrumentHeartbeat.objects.shown(),
         "is_new_lab": not Sample.objects.exists(),
     }
     return render(request, "home.html", context)

@@ -100,6 +100,12 @@ class UploadSerializer(serializers.Serializer[Receipt]):
         error_messages={"required": _("No file arrived. Choose one or more files and send them again.")},
     )
     sample = SampleCodeField(required=False, allow_blank=True, max_length=40)
+    path = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=2000,
+        help_text=_("Where the file lies in the folder that is watched; the lab's rules may find the sample by it."),
+    )
     run = serializers.PrimaryKeyRelatedField(
         queryset=ScreeningRun.objects.all(),
         required=False,

@@ -15,6 +15,7 @@ from tests.xrd.files import (
     brml_scan,
     gsas,
     gsas_bank,
+    nexus,
     pdcif,
     ras_block,
     rasx,
@@ -43,6 +44,7 @@ GOOD_FILES = {
     "pdcif": pdcif(),
     "rigaku-text": rigaku_text(rigaku_text_scan(), rigaku_text_scan()),
     "gsas": gsas(gsas_bank("ESD"), gsas_bank("STD"), gsas_bank("FXYE")),
+    "nexus": nexus(),
     "raw3": raw3(raw3_range(), raw3_range(2, extra=40)),
     "raw4": raw4(raw4_range(), raw4_range("Detector Scan")),
 }

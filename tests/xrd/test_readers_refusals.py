@@ -30,7 +30,6 @@ from tests.xrd.files import table, zipped
         (b"RAW_1.06Powdat\x00\x00" + bytes(100), "Stoe RAW.*Export"),
         (b"V5RD" + bytes(100), "Philips"),
         (zipped({"a.xy": b"0", "b.xy": b"0"}), "archive"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
         (bytes(range(256)) * 10, "binary file"),
         (table().encode() + b"\x00" * 50, "binary file"),
         (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "web page"),

@@ -13,6 +13,7 @@ from samples.xrd.readers.bruker_raw3 import BRUKER_RAW3
 from samples.xrd.readers.bruker_raw4 import BRUKER_RAW4
 from samples.xrd.readers.decoding import unpack_gzip
 from samples.xrd.readers.gsas import GSAS
+from samples.xrd.readers.nexus import NEXUS
 from samples.xrd.readers.pdcif import PDCIF
 from samples.xrd.readers.ras import RAS
 from samples.xrd.readers.rasx import RASX
@@ -36,6 +37,7 @@ READERS: tuple[Reader, ...] = (
     BRML,
     BRUKER_RAW3,
     BRUKER_RAW4,
+    NEXUS,
     UXD,
     GSAS,
     PDCIF,

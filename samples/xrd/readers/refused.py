@@ -23,9 +23,6 @@ STOE_RAW = sentence(
     "This is a Stoe RAW file, which this version does not read. Export the scan as two columns of text (.xy)."
 )
 PHILIPS_RD = sentence("This is a Philips .rd or .sd file, which this version does not read. Export the scan as .xrdml.")
-HDF5 = sentence(
-    "This is an HDF5 or NeXus file, which this version does not read. Export the pattern as two columns of text (.xy)."
-)
 ARCHIVE = sentence("This is an archive. Unpack it and upload the measurement files in it.")
 WEB_PAGE = sentence("This is a web page, perhaps saved in place of the file. Download the file itself again.")
 OTHER_XML = sentence(
@@ -55,7 +52,6 @@ BINARY_SIGNATURES = (
     _starts(rb"RAW_\d", STOE_RAW),
     _starts(rb"RAW(\d\.\d\d|2| )", BRUKER_RAW),
     _starts(rb"V[35]RD", PHILIPS_RD),
-    _starts(rb"\x89HDF\r\n\x1a\n", HDF5),
     _starts(rb"PK\x03\x04", SPREADSHEET, b"xl/workbook"),
     _starts(rb"PK\x03\x04", SPREADSHEET, b"opendocument.spreadsheet"),
     _starts(rb"PK\x03\x04", DOCUMENT, b"word/document"),
