@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from mlmodels.api import ModelVersionViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
-from screening.heartbeats import InstrumentHeartbeatViewSet
+from screening.review_api import ReviewViewSet
 
 
 @extend_schema(exclude=True)
@@ -37,9 +37,9 @@ router.register("samples", SampleViewSet)
 router.register("alloy-systems", AlloySystemViewSet)
 router.register("patterns", PatternViewSet)
 router.register("results", ResultViewSet)
+router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
 router.register("models", ModelVersionViewSet)
-router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"
 urlpatterns = [

@@ -15,7 +15,9 @@ from django.views.i18n import set_language as django_set_language
 
 from lims.roles import ROLES
 from samples.models import Pattern, Sample
+from samples.requests import SignedInRequest
 from screening.models import InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
+from screening.review_queue import ReviewQueue
 from screening.scores import system_standings
 
 SHOWN = 6
@@ -38,7 +40,7 @@ def demo_people() -> list[dict[str, str]]:
     return [{"name": role, "password": password_of(role)} for role in ROLES]
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """What waits for me, how the alloy systems stand, and whether the machines work; a fixed number of queries."""
     current = (
         ScreeningResult.objects.current()
@@ -52,6 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
     standings = [standing for standing in system_standings() if standing.n_samples]
     context = {
         "candidates": candidates[:SHOWN],
+        "n_for_review": ReviewQueue(request.user).n_left() if request.user.has_perm("screening.add_review") else 0,
         "troubled": troubled[:SHOWN],
         "unreadable": unreadable[:SHOWN],
         "n_in_inbox": Pattern.objects.in_inbox().count(),

@@ -61,6 +61,7 @@ class BatchVerdictForm(VerdictForm):
         choices=VERDICTS,
         error_messages={"required": _("Choose one of the six verdicts. Nothing was signed.")},
     )
+    phase_name = PlainTextField(label=_("Which known phase"), required=False, max_length=120)
     candidates = forms.ModelMultipleChoiceField(
         Candidate.objects.waiting().select_related("result"),
         error_messages={"required": _("Mark the calls that this verdict is about. Nothing was signed.")},

@@ -19,7 +19,7 @@ from samples.models import AlloySystem, Pattern
 from samples.requests import SignedInRequest
 from samples.sentences import translated
 from screening.cards import Card, cards_of
-from screening.models import Candidate, ReferencePhase, Review, ReviewError, ScreeningResult
+from screening.models import Candidate, ReferencePhase, Review, ReviewError
 from screening.reader_agreement import agreement_of_readers
 from screening.review_forms import BatchVerdictForm, VerdictForm
 from screening.review_queue import ORDER_WORDS, ORDERS, ReviewQueue, sisters
