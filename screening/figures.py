@@ -1,6 +1,6 @@
 """Figures of a pattern as Plotly JSON; static/figures.js draws them, static/pattern.js moves the reflections.
 
-The only module that imports Plotly.  Nothing here needs the network: the evidence is the one stored with a result.
+The only module of the web pages that imports Plotly.  Nothing here needs the network: the evidence is the one stored with a result.
 """
 
 from __future__ import annotations

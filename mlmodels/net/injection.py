@@ -96,7 +96,7 @@ APPROXIMANTS = (
 def lines_of(line_list: LineList, quasilattice_constant: float) -> Lines:
     """The ``N_LINES`` strongest lines of a quasicrystal of this a_R (Å) between 15 and 85°."""
     table = reflections(line_list.lattice_type, q_perp_max=Q_PERP_MAX)
-    intensities = table.multiplicity * np.exp(-2 * (table.q_perp / line_list.envelope) ** 2)
+    intensities = table.multiplicity.astype(np.float64) * np.exp(-2 * (table.q_perp / line_list.envelope) ** 2)
     intensities = intensities * np.where(table.superlattice, line_list.superlattice, 1.0)
     two_theta, heights, kept = powder_lines(table.q_par / quasilattice_constant, intensities)
     measured = dict(line_list.measured)
@@ -121,7 +121,7 @@ def _strained(strain: float, envelope: float) -> tuple[FloatArray, FloatArray]:
     length = np.linalg.norm(g_par(vectors) + strain * perpendicular, axis=1) / G_UNIT
     weights = np.exp(-2 * (np.linalg.norm(perpendicular, axis=1) / G_UNIT / envelope) ** 2)
     inverse_d, line = np.unique(np.round(length, 6), return_inverse=True)
-    return inverse_d, np.bincount(line.reshape(-1), weights)
+    return inverse_d, np.asarray(np.bincount(line.reshape(-1), weights), dtype=np.float64)
 
 
 def powder_lines(inverse_d: FloatArray, intensities: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:

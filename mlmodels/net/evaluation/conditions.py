@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mlmodels.net.evaluation.inputs import inputs
 from mlmodels.net.evaluation.statistics import Report, at_class_c, difference, probabilities, share_of
-from mlmodels.net.grid import LN_Q_EDGES, PHASE_CLASSES
+from mlmodels.net.grid import LN_Q_EDGES
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
 from mlmodels.net.preprocess import NetworkInput
 from mlmodels.net.simulation.conditions import draw_instrument, expected_counts, is_seen
@@ -31,6 +31,7 @@ from samples.xrd.bragg import RADIATIONS, q_from_two_theta
 BLOCK = 250
 """Mixtures simulated at once."""
 COPPER_EXTENT = 60.0
+ONLY_ICOSAHEDRAL = (1.0, 0.0, 0.0, 0.0)
 KINDS_WITH = (0.0, 0.60, 0.20, 0.14, 0.06, 0.0)
 """As in training, but never the pure phase: "how weak" is the question."""
 COUNTS = (1_000.0, 50_000.0)
@@ -108,8 +109,7 @@ class Mixtures:
 
     @classmethod
     def draw(cls, n: int, simulation: SimulationConfig, seed: int) -> Mixtures:
-        only_icosahedral = tuple(float(name == "icosahedral") for name in PHASE_CLASSES)
-        config = replace(simulation, class_shares=only_icosahedral, kinds_with=KINDS_WITH)
+        config = replace(simulation, class_shares=ONLY_ICOSAHEDRAL, kinds_with=KINDS_WITH)
         draw = Draw(torch.Generator().manual_seed(seed))
         contents = draw_contents(draw, n, config)
         phases = wanted_lines(draw, contents, config) + other_lines(draw, contents, config)
