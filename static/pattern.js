@@ -5,6 +5,7 @@ const CU_KALPHA1 = 1.540593;
 const ICOSAHEDRAL = "#d55e00";
 const SUPERLATTICE = "#cc79a7";
 const PEAKS = "#009e73";
+const ALTERNATIVES = ["#56b4e9", "#e69f00"];
 
 const patternFigure = document.getElementById("pattern-figure");
 const controls = document.getElementById("figure-controls");
@@ -131,6 +132,74 @@ function peakTraces() {
   }];
 }
 
+// The argument for the call: ● seen, ○ missing, ◇ under another peak; it comes with the page, or with the call.
+function argument() {
+  const script = document.getElementById("why-facts");
+  return script ? JSON.parse(script.textContent) : null;
+}
+
+const MARKS = { seen: "circle", missing: "circle-open", hidden: "diamond-open" };
+
+function argumentTraces() {
+  const why = argument();
+  if (!why || chosen("lattice-type") === "none" || !isAtCall()) return [];
+  const { ink } = screenColours();
+  const traces = Object.entries(MARKS).map(([verdict, symbol]) => {
+    const lines = why.lines.filter((line) => line.verdict === verdict);
+    return mark(lines.map((line) => ({ ...line, at: line.two_theta + (line.offset || 0) })), {
+      name: why.words[verdict], marker: { symbol, size: 10, color: ink, line: { width: 2, color: ink } },
+      text: lines.map((line) => said(line, why.words)),
+    });
+  });
+  traces.push(mark(why.unexplained.map((peak) => ({ ...peak, at: peak.two_theta })), {
+    name: why.words.unexplained, marker: { symbol: "cross-thin", size: 9, line: { width: 2, color: PEAKS } },
+    text: why.unexplained.map(({ two_theta, d }) => `2θ ${two_theta.toFixed(2)}° · d ${d.toFixed(4)} Å`),
+  }));
+  return traces.filter(({ x }) => x.length);
+}
+
+// The marks stand for the a_R of the call; with another one chosen they would mislead.
+function isAtCall() {
+  const { quasilatticeConstant: ofCall } = document.getElementById("call").dataset;
+  return Math.abs(Number(ofCall) - quasilatticeConstant()) < 0.0006;
+}
+
+function mark(places, { name, marker, text }) {
+  const height = scaled(Float64Array.from(places, ({ at }) => intensityAt(at)));
+  return {
+    type: "scatter", mode: "markers", name, marker, text, hovertemplate: `%{text}<extra>${name}</extra>`,
+    x: places.map(({ at }) => position(AXES["2theta"].toQ(at))), y: Array.from(height), cliponaxis: false,
+  };
+}
+
+function said({ label, two_theta, d, offset, log_odds }, words) {
+  const moved = offset === undefined ? "" : `<br>${words.offset} ${offset.toFixed(3)}°`;
+  const weighs = log_odds === undefined ? "" : `<br>${words.weighs} ${log_odds.toFixed(1)}`;
+  return `<b>${label}</b><br>2θ ${two_theta.toFixed(2)}° · d ${d.toFixed(4)} Å${moved}${weighs}`;
+}
+
+// The highest point within 0.05° of an angle, so that a mark stands on its peak.
+function intensityAt(twoTheta) {
+  let highest = 0;
+  for (let i = 0; i < measured.twoTheta.length; i += 1) {
+    if (Math.abs(measured.twoTheta[i] - twoTheta) < 0.05) highest = Math.max(highest, measured.intensity[i]);
+  }
+  return highest;
+}
+
+// Ticks of other a_R whose reflections lie at the same positions.
+function alternativeTraces() {
+  const boxes = [...document.querySelectorAll("[data-alternative]:checked")];
+  const type = chosen("lattice-type");
+  return boxes.map((box, i) => {
+    const a = Number(box.dataset.alternative), name = `${argument().words.alternative} ${a.toFixed(3)} Å`;
+    const shown = facts.reflections
+      .map((one) => ({ ...one, d: one.d_over_a_r * a, q: (2 * Math.PI) / (one.d_over_a_r * a) }))
+      .filter(({ q, superlattice, strong }) => strong && q >= measured.q[0] && q <= measured.q.at(-1) && (type !== "P" || !superlattice));
+    return ticks(shown, { colour: ALTERNATIVES[i % ALTERNATIVES.length], name, height: 1.55 });
+  });
+}
+
 function redraw({ axisChanged = false } = {}) {
   if (!measured) return;
   const axis = AXES[chosen("axis")];
@@ -205,6 +274,9 @@ controls.addEventListener("input", (event) => {
     redrawAsked = false;
     redraw({ axisChanged: name === "scale" ? "scale" : name === "axis" });
   });
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.dataset.alternative) redraw();
 });
 controls.addEventListener("submit", (event) => event.preventDefault());
 

@@ -101,3 +101,16 @@ def plainly(value: float | None) -> str:
 def signed(difference: float) -> str:
     """A small difference with its sign, as printed in papers: +0.002, −0.010."""
     return f"{difference:+.3f}".replace("-", "−")
+
+
+@register.filter
+def signed_short(change: float) -> str:
+    """A change of the log-odds: +2.9, −0.4, 0.0."""
+    text = f"{change:+.1f}".replace("-", "−")
+    return "0.0" if text in {"+0.0", "−0.0"} else text
+
+
+@register.filter
+def percent_fine(share: float) -> str:
+    """0.0754 as 7.5 %, 0.254 as 25 %."""
+    return f"{100 * share:.1f} %" if share < 0.0995 else percent(share)

@@ -113,7 +113,7 @@ def _record(reading: Reading) -> dict[str, Any]:
         "wavelength_assumed": reading.wavelength_assumed,
         "metadata": reading.metadata,
         "warnings": [translated(warning) for warning in reading.warnings],
-        "results": [_result_record(result) for result in reading.results.select_related("model_version")],
+        "results": [_result_record(result) for result in reading.results.select_related("model_version", "argument")],
         "two_theta": pattern.two_theta.tolist(),
         "intensity": pattern.intensity.tolist(),
     }
@@ -133,5 +133,6 @@ def _result_record(result: ScreeningResult) -> dict[str, Any]:
         "quasilattice_constant_sigma": result.quasilattice_constant_sigma,
         "lattice_type": result.lattice_type or None,
         "evidence": None if evidence is None else evidence.tolist(),
+        "argument": result.argument.content if hasattr(result, "argument") else None,
         "finished_at": finished.isoformat() if finished else None,
     }

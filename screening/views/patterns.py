@@ -22,6 +22,7 @@ from screening.forms import CorrectionForm, MoveForm, RefinementForm
 from screening.models import ScreeningResult, ScreeningRun
 from screening.refinement import refine_on_peaks
 from screening.views import PageRequest
+from screening.why import why_of
 
 START_A_R = 5.0
 """Where the slider stands (Å) before there is a call: in the middle of what the network looks at."""
@@ -35,7 +36,8 @@ def pattern(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.view_pattern", raise_exception=True)
 def call(request: PageRequest, pk: int) -> HttpResponse:
     """The call alone: the page asks for it until it stands."""
-    return render(request, "screening/_call.html", {"card": _card(pk)})
+    card = _card(pk)
+    return render(request, "screening/_call.html", {"card": card, "why": why_of(card.result)})
 
 
 @require_POST
@@ -141,6 +143,7 @@ def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:
     context = {
         **figure,
         "card": card,
+        "why": why_of(card.result),
         "pattern": card.pattern,
         "readings": readings,
         "other_results": _other_results(card),
