@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from samples.composition import CompositionError, SumChoice, Unit, parse_composition, read_composition
@@ -71,8 +70,11 @@ class NewSamplesForm(forms.Form):
             new.paths.append(row.path or row.pattern.name)
         self.n_more = max(0, len(self.new) - MOST_SAMPLES)
         self.new = dict(list(self.new.items())[:MOST_SAMPLES])
+        self.fields["take"] = forms.MultipleChoiceField(
+            choices=[(code, new.code) for code, new in self.new.items()],
+            error_messages={"required": _("Mark the samples that are to be logged.")},
+        )
         for code, new in self.new.items():
-            self.fields[f"take-{code}"] = forms.BooleanField(label=new.code, required=False)
             self.fields[f"composition-{code}"] = forms.CharField(
                 label=_("Nominal composition"),
                 required=False,
@@ -82,14 +84,13 @@ class NewSamplesForm(forms.Form):
             )
 
     @property
-    def lines(self) -> list[tuple[NewSample, forms.BoundField, forms.BoundField]]:
-        return [(new, self[f"take-{code}"], self[f"composition-{code}"]) for code, new in self.new.items()]
+    def lines(self) -> list[tuple[str, NewSample, bool, forms.BoundField]]:
+        """Of each: its value, what it is, whether it is marked, and the field of its composition."""
+        marked = self["take"].value() or []
+        return [(code, new, code in marked, self[f"composition-{code}"]) for code, new in self.new.items()]
 
     def clean(self) -> dict[str, Any]:
-        taken = [code for code in self.new if self.cleaned_data.get(f"take-{code}")]
-        if not taken:
-            raise ValidationError(_("Mark the samples that are to be logged."))
-        for code in taken:
+        for code in self.cleaned_data.get("take", []):
             try:
                 read_composition(self._composition(code), Unit.ATOMIC, self._choice)
             except CompositionError as error:
@@ -99,9 +100,10 @@ class NewSamplesForm(forms.Form):
     def samples(self) -> list[Sample]:
         """The marked ones, not yet logged."""
         return [
-            Sample(code=new.code, composition_text=self._composition(code), composition_sum=self._choice.value)
-            for code, new in self.new.items()
-            if self.cleaned_data[f"take-{code}"]
+            Sample(
+                code=self.new[code].code, composition_text=self._composition(code), composition_sum=self._choice.value
+            )
+            for code in self.cleaned_data["take"]
         ]
 
     def _composition(self, code: str) -> str:

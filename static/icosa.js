@@ -68,5 +68,5 @@ document.addEventListener("htmx:afterSwap", () => { requestFailed.hidden = true;
 document.addEventListener("change", (event) => {
   const name = event.target.dataset.markAll;
   if (!name) return;
-  for (const box of event.target.form.querySelectorAll(`[name="${name}"]`)) box.checked = event.target.checked;
+  for (const box of event.target.form.elements) if (box.name === name) box.checked = event.target.checked;
 });

@@ -203,7 +203,7 @@ class TestNewSamples:
         return client.post(f"/runs/{run.pk}/samples/", sent, follow=True).content.decode()
 
     def test_are_logged_together_and_get_their_patterns(self, client: Client, run: ScreeningRun) -> None:
-        page = self.log(client, run, **{"take-asr-041": "on", "everywhere": "Al43Si32Ru25"})
+        page = self.log(client, run, **{"take": "asr-041", "everywhere": "Al43Si32Ru25"})
         assert "1 sample is logged" in page
         sample = Sample.objects.get(code="ASR-041")
         assert sample.system.name == "Al-Si-Ru"
@@ -213,9 +213,9 @@ class TestNewSamples:
     @pytest.mark.parametrize(
         ("typed", "sentence"),
         [
-            ({"take-asr-041": "on"}, "The composition is empty"),
-            ({"take-asr-041": "on", "composition-asr-041": "Xx"}, "Xx"),
-            ({"take-asr-041": "on", "composition-asr-041": "Al50Ru20"}, "sums to 70"),
+            ({"take": "asr-041"}, "The composition is empty"),
+            ({"take": "asr-041", "composition-asr-041": "Xx"}, "Xx"),
+            ({"take": "asr-041", "composition-asr-041": "Al50Ru20"}, "sums to 70"),
             ({}, "Mark the samples"),
         ],
     )
@@ -226,12 +226,12 @@ class TestNewSamples:
         assert not Sample.objects.filter(code="ASR-041").exists()
 
     def test_a_sum_that_is_off_can_be_normalised(self, client: Client, run: ScreeningRun) -> None:
-        self.log(client, run, **{"take-asr-041": "on", "composition-asr-041": "Al50Ru20", "normalise": "on"})
+        self.log(client, run, **{"take": "asr-041", "composition-asr-041": "Al50Ru20", "normalise": "on"})
         assert Sample.objects.get(code="ASR-041").composition_sum == "normalised"
 
     def test_one_that_somebody_logged_meanwhile_is_taken(self, client: Client, run: ScreeningRun) -> None:
         sample = SampleFactory.create(code="asr-041")
-        self.log(client, run, **{"take-asr-041": "on", "everywhere": "Al43Si32Ru25"})
+        self.log(client, run, **{"take": "asr-041", "everywhere": "Al43Si32Ru25"})
         assert samples_of(run)["ASR-041_cast.xy"] == sample.code
         assert not LoggedSample.objects.exists()
 
@@ -243,7 +243,7 @@ class TestNewSamples:
 
 class TestUndo:
     def test_archives_what_came_and_brings_it_back(self, client: Client, run: ScreeningRun) -> None:
-        TestNewSamples().log(client, run, **{"take-asr-041": "on", "everywhere": "Al43Si32Ru25"})
+        TestNewSamples().log(client, run, **{"take": "asr-041", "everywhere": "Al43Si32Ru25"})
         by_hand = row_of(run, "scan.xy")
         by_hand.archive(by=run.started_by)
         assert "is undone" in client.post(f"/runs/{run.pk}/undo/", follow=True).content.decode()
@@ -257,7 +257,7 @@ class TestUndo:
         assert samples_of(run)["ASR-041_cast.xy"] == "ASR-041"
 
     def test_leaves_a_sample_that_holds_something_else(self, client: Client, run: ScreeningRun) -> None:
-        TestNewSamples().log(client, run, **{"take-asr-041": "on", "everywhere": "Al43Si32Ru25"})
+        TestNewSamples().log(client, run, **{"take": "asr-041", "everywhere": "Al43Si32Ru25"})
         make_pattern(name="of another upload.xy", sample=Sample.objects.get(code="ASR-041"))
         client.post(f"/runs/{run.pk}/undo/")
         assert not Sample.objects.archived().exists()
