@@ -13,6 +13,8 @@
 | ICOSA_LANGUAGE      | en                  | en or ja, for people whose browser names neither                     |
 | ICOSA_WORKERS       | number of cores     | worker processes that screen on this host                            |
 | ICOSA_DEVICE        | cuda if seen, else cpu | what the network runs on                                          |
+| ICOSA_ADDRESS       | as the page was asked for | where people and phones reach the lab, for labels: https://lab.example  |
+| ICOSA_LABEL_FONT    | none (Western letters) | a .ttf or .otf file with the letters of your codes, for label PDFs |
 | ICOSA_WAVELENGTH    | 1.540593            | radiation (Å) assumed for files that name none: the lab's default    |
 | ICOSA_FOUR_EYES     | 1                   | 0 lets people sign verdicts on patterns that they uploaded           |
 | ICOSA_SECOND_READER | none                | classes that a second reviewer judges too, e.g. AB                   |
@@ -125,6 +127,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # Compiling a query takes longer than the lists of a lab do.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -221,6 +225,9 @@ REVIEW_RATES = {
     "C": float(os.environ.get("ICOSA_REVIEW_C", "0.2")),
     "D": float(os.environ.get("ICOSA_REVIEW_D", "0.02")),
 }
+
+PUBLIC_ADDRESS = os.environ.get("ICOSA_ADDRESS", "").rstrip("/")
+LABEL_FONT = os.environ.get("ICOSA_LABEL_FONT", "")
 
 SCREENING_LEASE = 60.0  # seconds that a worker has for a batch (about one) before others may take it
 WORKER_BEAT = 2.0  # seconds between two signs of life of a worker

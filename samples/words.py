@@ -26,7 +26,7 @@ def folded(text: str) -> str:
 
 def words_of(*texts: str) -> list[str]:
     """The words of ``texts``, each once: whole ones (asr-001) and their parts (asr, 001)."""
-    words = dict.fromkeys(word[:WORD_LENGTH] for text in texts for word in _words(folded(text)))
+    words = dict.fromkeys(word[:WORD_LENGTH] for text in texts for word in _words(folded(text)) if word)
     return list(words)[:MOST_WORDS]
 
 
@@ -37,7 +37,7 @@ def element_words(composition: str) -> list[str]:
 
 def asked_words(text: str) -> list[str]:
     """The words that a sample must have where ``text`` is looked for, each the beginning of one of its own."""
-    return list(dict.fromkeys(word[:WORD_LENGTH] for word in _asked(folded(text))))
+    return list(dict.fromkeys(word[:WORD_LENGTH] for word in _asked(folded(text)) if word))
 
 
 def _words(text: str) -> Iterator[str]:

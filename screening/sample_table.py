@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-from django import forms
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, F, IntegerField, Max, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest, Lower
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from mlmodels.models import ModelVersion
-from samples.fields import StyledBoundField
-from samples.models import AlloySystem, Pattern, Reading, Sample
-from screening.models import ScreeningResult
+from samples.models import Pattern, Sample
+from screening.calls import best_level, best_probability
 
 ROWS_A_PAGE = 50
+MOST_COUNTED = 2_000
+"""Samples that are counted and put in order; where more answer, the list says so."""
 
 
 class Column(NamedTuple):
@@ -40,29 +41,19 @@ COLUMNS = (
     Column("activity", _("Last activity"), "last_activity"),
 )
 NEWEST_FIRST = "-logged"
+WALKED = {"code", "logged"}
+"""The orders that an index has."""
 
 
 def _facts() -> dict[str, Any]:
     """What is asked about each sample beyond its row: its patterns, and their best call by the version in production."""
     patterns = Pattern.objects.current().filter(sample=OuterRef("pk")).order_by().values("sample")
-    measured = (
-        Reading.objects.current()
-        .filter(
-            pattern__sample=OuterRef("pk"), pattern__kind=Pattern.Kind.MEASUREMENT, pattern__archived_at__isnull=True
-        )
-        .order_by()
-        .values("pattern__sample")
-    )
-    # A filter of the aggregate, not of the rows: SQLite then starts from the sample, not from all calls of the version.
-    counting = Q(results__state=ScreeningResult.State.DONE, results__model_version__state=ModelVersion.State.PRODUCTION)
     return {
         "n_patterns": Coalesce(
             Subquery(patterns.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), Value(0)
         ),
-        "best_level": Subquery(measured.annotate(best=Min("results__level", filter=counting)).values("best")),
-        "best_probability": Subquery(
-            measured.annotate(best=Max("results__probability", filter=counting)).values("best")
-        ),
+        "best_level": best_level(),
+        "best_probability": best_probability(),
         "last_activity": Greatest(
             "changed_at",
             Coalesce(Subquery(patterns.annotate(last=Max("uploaded_at")).values("last")), "changed_at"),
@@ -75,70 +66,6 @@ def with_calls(samples: QuerySet[Sample]) -> QuerySet[Sample]:
     return samples.annotate(**_facts())
 
 
-class SampleFilterForm(forms.Form):
-    """What is asked of the table; every field may be empty."""
-
-    bound_field_class = StyledBoundField
-
-    q = forms.CharField(
-        label=_("Text"),
-        required=False,
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Code, composition, place, notes")}),
-    )
-    system = forms.ChoiceField(label=_("System"), required=False)
-    element = forms.ChoiceField(label=_("With"), required=False)
-    level = forms.ChoiceField(
-        label=_("Best class"), required=False, choices=[("", _("any")), *ScreeningResult.Level.choices]
-    )
-    kind = forms.ChoiceField(
-        label=_("Kind"),
-        required=False,
-        choices=[("", _("all")), ("real", _("real")), ("simulated", _("simulated"))],
-    )
-    left = forms.ChoiceField(
-        label=_("Material"),
-        required=False,
-        choices=[("", _("all")), ("left", _("some left")), ("used-up", _("used up"))],
-    )
-    archived = forms.ChoiceField(
-        label=_("Shown"), required=False, choices=[("", _("current")), ("archived", _("archived"))]
-    )
-
-    def __init__(self, asked: QueryDict) -> None:
-        super().__init__(asked)
-        systems = list(AlloySystem.objects.all())
-        elements = sorted({symbol for system in systems for symbol in system.elements})
-        self._choose("system", [("", _("any")), *((system.key, system.name) for system in systems)])
-        self._choose("element", [("", _("any element")), *((symbol, symbol) for symbol in elements)])
-
-    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-    def samples(self) -> QuerySet[Sample]:
-        """The samples that answer; what cannot be understood in the address is not asked, and said beside its field."""
-        self.is_valid()
-        asked = self.cleaned_data
-        samples = Sample.objects.archived() if asked.get("archived") else Sample.objects.current()
-        samples = samples.matching(asked.get("q", ""))
-        if asked.get("system"):
-            samples = samples.filter(system__key=asked["system"])
-        if asked.get("element"):
-            samples = samples.with_element(asked["element"])
-        if asked.get("kind"):
-            samples = samples.filter(simulated=asked["kind"] == "simulated")
-        if asked.get("left"):
-            samples = samples.filter(used_up=asked["left"] == "used-up")
-        if asked.get("level"):
-            samples = samples.alias(best_level=_facts()["best_level"]).filter(Q(best_level=asked["level"]))
-        return samples
-
-    @property
-    def is_asking(self) -> bool:
-        return any(self.cleaned_data.values())
-
-
 class Heading(NamedTuple):
     """A column's heading with the address that sorts by it, and how it is sorted now ("" for not)."""
 
@@ -148,30 +75,43 @@ class Heading(NamedTuple):
 
 
 class SampleTable:
-    """One page of samples, sorted and paged as the address asks; the facts are asked about its rows alone."""
+    """One page of samples, in the order and columns that the address asks for; the facts are asked about its rows alone.
+
+    The first MOST_COUNTED samples that answer are found by one question, newest first or by their codes, straight along an
+    index. Every other order is one of these.
+    """
 
     def __init__(self, samples: QuerySet[Sample], asked: QueryDict) -> None:
         self._asked = asked
-        self.sort = asked.get("sort", NEWEST_FIRST)
-        fields = {column.name: column.field for column in COLUMNS if column.field}
-        if self.sort.removeprefix("-") not in fields:
-            self.sort = NEWEST_FIRST
-        field = fields[self.sort.removeprefix("-")]
-        facts = _facts()
-        if field in facts:
-            samples = samples.alias(**{field: facts[field]})
-        order: Any = F(field).desc() if self.sort.startswith("-") else F(field).asc()
-        if field == "best_probability":
-            order.nulls_last = True
-        keys = samples.order_by(order, "-pk").values_list("pk", flat=True)
-        self.page: Page[int] = Paginator(keys, ROWS_A_PAGE).get_page(asked.get("page"))
+        self.sort = known_sort(asked.get("sort", ""))
+        self.columns = known_columns(",".join(asked.getlist("columns")).split(","))
+        self.is_capped = False
+        self.page: Page[int] = Paginator(self._keys(samples), ROWS_A_PAGE).get_page(asked.get("page"))
         shown = list(self.page)
         rows = with_calls(Sample.objects.filter(pk__in=shown)).select_related("system")
         self.rows = sorted(rows, key=lambda sample: shown.index(sample.pk))
 
+    def _keys(self, samples: QuerySet[Sample]) -> list[int]:
+        name, descending = self.sort.removeprefix("-"), self.sort.startswith("-")
+        along: Any = Lower("code") if name == "code" else F("pk")
+        walked = samples.order_by(along.desc() if descending or name not in WALKED else along.asc())
+        keys = list(walked.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+        self.is_capped = len(keys) > MOST_COUNTED
+        keys = keys[:MOST_COUNTED]
+        return keys if name in WALKED else _in_order(keys, name, descending)
+
+    @property
+    def shows(self) -> set[str]:
+        return {column.name for column in self.columns}
+
+    @property
+    def is_in_part(self) -> bool:
+        """Whether the order is one of the newest samples alone."""
+        return self.is_capped and self.sort.removeprefix("-") not in WALKED
+
     @property
     def headings(self) -> list[Heading]:
-        return [self._heading(column) for column in COLUMNS]
+        return [self._heading(column) for column in self.columns]
 
     def _heading(self, column: Column) -> Heading:
         if not column.field:
@@ -179,20 +119,51 @@ class SampleTable:
         direction = {column.name: "ascending", f"-{column.name}": "descending"}.get(self.sort, "")
         best_first = column.name in {"class", "patterns", "logged", "activity"}
         down = direction == "ascending" or (not direction and best_first)
-        return Heading(column, self._address(sort=f"-{column.name}" if down else column.name), direction)
+        return Heading(column, self.address(sort=f"-{column.name}" if down else column.name), direction)
 
     @property
     def previous_address(self) -> str:
-        return self._address(page=str(self.page.previous_page_number())) if self.page.has_previous() else ""
+        return self.address(page=str(self.page.previous_page_number())) if self.page.has_previous() else ""
 
     @property
     def next_address(self) -> str:
-        return self._address(page=str(self.page.next_page_number())) if self.page.has_next() else ""
+        return self.address(page=str(self.page.next_page_number())) if self.page.has_next() else ""
 
-    def _address(self, **changed: str) -> str:
+    @property
+    def here(self) -> str:
+        """What the list shows now, as a page that saves it is told."""
+        columns = ",".join(column.name for column in self.columns)
+        return f"?{urlencode({'q': self._asked.get('q', ''), 'sort': self.sort, 'columns': columns})}"
+
+    def address(self, **changed: str) -> str:
         """This page's address with something else asked; another order begins on the first page."""
         asked = self._asked.copy()
         asked.pop("page", None)
+        if "page" not in changed:
+            asked.pop("view", None)
         for name, value in changed.items():
             asked[name] = value
         return f"?{asked.urlencode()}"
+
+
+def known_sort(asked: str) -> str:
+    sortable = {column.name for column in COLUMNS if column.field}
+    return asked if asked.removeprefix("-") in sortable else NEWEST_FIRST
+
+
+def known_columns(asked: Iterable[str]) -> list[Column]:
+    """The columns to show, in the order of COLUMNS; all of them where none is asked for."""
+    names = set(asked)
+    chosen = [column for column in COLUMNS if column.name in names]
+    return [COLUMNS[0], *(column for column in chosen if column is not COLUMNS[0])] if chosen else list(COLUMNS)
+
+
+def _in_order(keys: list[int], name: str, descending: bool) -> list[int]:
+    """These samples by a fact about them, those without it last, the newest first among equals."""
+    field = next(column.field for column in COLUMNS if column.name == name)
+    known = dict(
+        Sample.objects.filter(pk__in=keys).annotate(fact=_facts().get(field, F(field))).values_list("pk", "fact")
+    )
+    with_fact = [key for key in keys if known[key] is not None]
+    without = [key for key in keys if known[key] is None]
+    return [*sorted(with_fact, key=known.__getitem__, reverse=descending), *without]

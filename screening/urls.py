@@ -5,13 +5,36 @@ from __future__ import annotations
 from django.urls import path
 
 from samples.pattern_views import original
-from screening.views import downloads, inbox, patterns, reference_phases, reviews, rules, runs, samples, uploads
+from screening.views import (
+    downloads,
+    inbox,
+    labels,
+    patterns,
+    reference_phases,
+    reviews,
+    rules,
+    runs,
+    samples,
+    saved,
+    sheets,
+    uploads,
+)
 
 app_name = "screening"
 urlpatterns = [
     path("samples/", samples.sample_list, name="sample-list"),
+    path("samples/export/", sheets.export, name="sample-export"),
     path("samples/<str:code>/", samples.sample, name="sample"),
     path("samples/<str:code>/figure.json", downloads.sample_figure, name="sample-figure"),
+    path("s/<int:pk>/", samples.by_label, name="by-label"),
+    path("views/", saved.saved_views, name="saved-views"),
+    path("views/save/", saved.save_view, name="save-view"),
+    path("views/<int:pk>/edit/", saved.edit_view, name="edit-view"),
+    path("views/<int:pk>/trash/", saved.trash_view, name="trash-view"),
+    path("views/<int:pk>/restore/", saved.restore_view, name="restore-view"),
+    path("labels/", labels.labels, name="labels"),
+    path("labels/labels.pdf", labels.labels_pdf, name="labels-pdf"),
+    path("labels/labels.svg", labels.labels_svg, name="labels-svg"),
     path("systems/", samples.system_list, name="system-list"),
     path("systems/<str:key>/", samples.system, name="system"),
     path("upload/", uploads.upload, name="upload"),

@@ -29,9 +29,10 @@ from samples.composition import (
     read_composition,
     weighed_composition,
 )
+from samples.models.asking import one_of
 from samples.models.elements import SampleElement
 from samples.models.systems import AlloySystem
-from samples.models.words import SampleWord, found_by, people_named
+from samples.models.words import SampleWord, found_by
 from samples.words import asked_words
 
 if TYPE_CHECKING:
@@ -81,26 +82,17 @@ class SampleQuerySet(models.QuerySet["Sample"]):
         return self.filter(archived_at=None)
 
     def archived(self) -> SampleQuerySet:
-        return self.exclude(archived_at=None)
+        return self.filter(archived_at__isnull=False)
 
     def for_system(self, system: AlloySystem) -> SampleQuerySet:
         return self.filter(system=system)
 
-    def with_element(self, symbol: str, lowest: float | None = None, highest: float | None = None) -> SampleQuerySet:
-        """With this element in the nominal composition, and with this much of it (at.%) where that is asked."""
-        holding = SampleElement.objects.filter(element=symbol)
-        if lowest is not None:
-            holding = holding.filter(amount__gte=lowest)
-        if highest is not None:
-            holding = holding.filter(amount__lte=highest)
-        return self.filter(pk__in=holding.values("sample"))
+    def with_element(self, symbol: str, **amount: Decimal) -> SampleQuerySet:
+        """With this element in the nominal composition; ``amount__gte=40`` asks for how much of it (at.%)."""
+        return self.filter(one_of(SampleElement.objects.filter(element=symbol, **amount)))
 
     def without_element(self, symbol: str) -> SampleQuerySet:
         return self.exclude(Exists(SampleElement.objects.filter(element=symbol, sample=OuterRef("pk"))))
-
-    def logged_by(self, name: str) -> SampleQuerySet:
-        """By the people with this in their names."""
-        return self.filter(made_by__in=people_named(name))
 
     def matching(self, text: str) -> SampleQuerySet:
         """Each word of ``text`` begins a word of the code, compositions, place or notes, or names the system or a person."""
@@ -113,7 +105,7 @@ class SampleQuerySet(models.QuerySet["Sample"]):
         """With ``phrase`` as it stands in the notes or the place; its words are looked up first."""
         said = Q(**{f"{field}__icontains": phrase}) | Q(**{f"{field}__icontains": plain_text(phrase)})
         for word in asked_words(phrase):
-            said &= Q(pk__in=SampleWord.objects.begun_by(word).values("sample"))
+            said &= one_of(SampleWord.objects.begun_by(word))
         return self.filter(said)
 
     def next_code(self, system: AlloySystem, parent: Sample | None = None) -> str:

@@ -12,6 +12,7 @@ from django.db.models.functions import Concat
 from django.db.models.lookups import Lookup
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.asking import one_of
 from samples.models.systems import AlloySystem
 from samples.words import WORD_LENGTH, element_words, words_of
 
@@ -95,7 +96,7 @@ def found_by(word: str) -> Q:
 
     Systems and people are few: they are looked up first, and asked for by their ids.
     """
-    condition = Q(pk__in=SampleWord.objects.begun_by(word).values("sample"))
+    condition = one_of(SampleWord.objects.begun_by(word))
     if "-" in word and (systems := AlloySystem.objects.filter(name__icontains=word).values_list("pk", flat=True)):
         condition |= Q(system__in=list(systems))
     if len(word) > 2 and (people := people_named(word)):

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='screeningresult',
-            index=models.Index(condition=models.Q(('level__in', ['A', 'B', 'C'])), fields=['model_version', 'quasilattice_constant'], name='result_version_a_r'),
+            index=models.Index(fields=['model_version', 'quasilattice_constant'], name='result_version_a_r'),
         ),
         migrations.AddField(
             model_name='savedview',

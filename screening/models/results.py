@@ -237,11 +237,7 @@ class ScreeningResult(models.Model):
             models.Index(fields=["priority", "attempts", "id"], condition=Q(state="queued"), name="result_waiting"),
             models.Index(fields=["leased_until"], condition=Q(state="running"), name="result_leased"),
             models.Index(fields=["model_version", "level"], name="result_version_class"),
-            models.Index(
-                fields=["model_version", "quasilattice_constant"],
-                condition=Q(level__in=["A", "B", "C"]),
-                name="result_version_a_r",
-            ),
+            models.Index(fields=["model_version", "quasilattice_constant"], name="result_version_a_r"),
         ]
 
     def __str__(self) -> str:

@@ -4,24 +4,51 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from samples.comparison import compositions_by_element
 from samples.models import AlloySystem, Pattern, Sample
-from screening.models import ScreeningResult
-from screening.sample_table import SampleFilterForm, SampleTable, with_calls
+from samples.requests import SignedInRequest
+from screening.models import SavedView, ScreeningResult
+from screening.sample_table import COLUMNS, SampleTable, with_calls
 from screening.scores import LEVEL_POINTS, system_standings
+from screening.search import Search
+from screening.search_form import SearchForm
 from screening.timeline import timeline
 
 
 @permission_required("samples.view_sample", raise_exception=True)
-def sample_list(request: HttpRequest) -> HttpResponse:
-    form = SampleFilterForm(request.GET)
-    table = SampleTable(form.samples(), request.GET)
-    return render(request, "screening/sample_list.html", {"form": form, "table": table})
+def sample_list(request: SignedInRequest) -> HttpResponse:
+    """The samples that answer to the line in the search box; what the form asks is first written into that line."""
+    form = SearchForm(request.GET if "form" in request.GET else None)
+    if form.is_valid():
+        return redirect(with_line(request.GET, form.line))
+    search = Search.read(request.GET.get("q", ""))
+    table = SampleTable(search.samples(), request.GET)
+    chips = [(term, table.address(q=search.without(term))) for term in search.terms]
+    views = SavedView.objects.seen_by(request.user)
+    context = {
+        "form": form,
+        "search": search,
+        "chips": chips,
+        "table": table,
+        "views": views,
+        "opened": next((view for view in views if str(view.pk) == request.GET.get("view")), None),
+        "all_columns": COLUMNS,
+    }
+    return render(request, "screening/sample_list.html", context)
+
+
+def with_line(asked: QueryDict, line: str) -> str:
+    """The address of the list with ``line`` added to what the search box says."""
+    kept = {name: asked[name] for name in ("sort", "columns") if asked.get(name)}
+    query = f"{asked.get('q', '')} {line}".strip()
+    return f"{reverse('screening:sample-list')}?{urlencode({'q': query, **kept})}"
 
 
 @permission_required("samples.view_sample", raise_exception=True)
@@ -50,6 +77,12 @@ def sample(request: HttpRequest, code: str) -> HttpResponse:
         "pieces": with_calls(shown.pieces.current().select_related("parent")),
     }
     return render(request, "screening/sample.html", context)
+
+
+@permission_required("samples.view_sample", raise_exception=True)
+def by_label(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where the QR code of a label leads: short, and right also after the sample has got another code."""
+    return redirect(get_object_or_404(Sample, pk=pk))
 
 
 @dataclass(frozen=True, slots=True)
