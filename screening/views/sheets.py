@@ -10,22 +10,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from samples.models import Sample
 from samples.requests import SignedInRequest
 from samples.sheet_views import XLSX
 from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Table
 from samples.sheets.export import text_table_of, workbook_of
 from samples.sheets.reading import MAX_LINES
+from screening.search import Search
 
 RIGHT = {SYNTHESIS: "samples.view_synthesisstep", MASSES: "samples.view_weighedmass"}
 
 
 @permission_required("samples.view_sample", raise_exception=True)
 def export(request: SignedInRequest) -> HttpResponse:
-    """?…the filter of the list… &as=csv&table=synthesis; a workbook with all tables unless a CSV is asked for."""
+    """What the line in the search box finds (?q=), as a workbook with all tables, or as CSV: &as=csv&table=synthesis."""
     asked = request.GET
-    samples = Sample.objects.current().matching(asked.get("q", "")).order_by("-made_at", "-pk")
-    if asked.get("system") == "none":
+    samples = Search.read(asked.get("q", "")).samples().order_by("-made_at", "-pk")
+    if "empty" in asked:
         samples = samples.none()
     if samples.count() > MAX_LINES:
         sentence = _(
