@@ -1,7 +1,6 @@
 """The five roles and what each may do: the one place where that stands; migrate makes groups of them.
 
-Everyone may look at everything and log what was made and measured; reviewers sign verdicts. Follow-ups bring the rights
-that will set microscopists apart.
+Everyone may look at everything and log what was made and measured; reviewers sign verdicts, microscopists outcomes.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ LOOK = (
     *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion")),
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
     *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase", "instrumentheartbeat")),
+    *(f"screening.view_{name}" for name in ("followup", "evidencefile", "outcome")),
 )
 """See every sample, pattern, call and model version."""
 
@@ -30,8 +30,14 @@ MEASURE = (
 )
 """Log samples, send patterns in, move and correct them, and have them screened."""
 
-REVIEW = ("screening.add_review",)
-"""Judge candidates, under one's own signature."""
+REVIEW = ("screening.add_review", "screening.add_followup")
+"""Judge candidates, under one's own signature, and ask for follow-ups."""
+
+FOLLOW_UP = (
+    *("screening.add_followup", "screening.change_followup", "screening.add_outcome"),
+    *("screening.add_evidencefile", "screening.change_evidencefile"),
+)
+"""Enter what the microscope found, and sign outcomes."""
 
 CURATE = (
     *("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion"),
@@ -45,9 +51,9 @@ ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_user", "auth.view_
 ROLES: dict[str, tuple[str, ...]] = {
     "member": LOOK + MEASURE,
     "reviewer": LOOK + MEASURE + REVIEW,
-    "microscopist": LOOK + MEASURE,
+    "microscopist": LOOK + MEASURE + FOLLOW_UP,
     "curator": LOOK + MEASURE + CURATE,
-    "admin": LOOK + MEASURE + REVIEW + CURATE + ADMINISTER,
+    "admin": LOOK + MEASURE + REVIEW + FOLLOW_UP + CURATE + ADMINISTER,
 }
 
 

@@ -32,8 +32,10 @@ class Original:
         return (Path(settings.MEDIA_ROOT) / self.name).read_bytes()
 
 
-def keep(content: bytes | File[bytes], *, folder: str = "patterns") -> Original:
+def keep(content: bytes | File[bytes], *, folder: str = "patterns", largest: int | None = None) -> Original:
     """Put ``content`` on disk, in chunks, and say where; PatternFileError where it is too large to be a pattern.
+
+    ``largest`` (bytes): of what is no pattern.
 
     The name is the hash, so that two people who send the same bytes at once write the same file.
     """
@@ -43,9 +45,9 @@ def keep(content: bytes | File[bytes], *, folder: str = "patterns") -> Original:
     digest, size = hashlib.sha256(), 0
     try:
         with side_name.open("xb") as file:
-            for chunk in _chunks(content):
+            for chunk in _chunks(content, largest):
                 size += len(chunk)
-                check_size(size)
+                check_size(size, largest)
                 digest.update(chunk)
                 file.write(chunk)
             file.flush()
@@ -71,18 +73,23 @@ def safe_name(name: str) -> str:
     return shown[:NAME_LENGTH] or "unnamed"
 
 
-def _chunks(content: bytes | File[bytes]) -> Iterator[bytes]:
+def _chunks(content: bytes | File[bytes], largest: int | None) -> Iterator[bytes]:
     if isinstance(content, bytes):
-        check_size(len(content))
+        check_size(len(content), largest)
         yield content
         return
-    check_size(content.size)
+    check_size(content.size, largest)
     yield from content.chunks(CHUNK)
 
 
-def check_size(size: int) -> None:
-    """Raise PatternFileError where ``size`` (bytes) is more than any powder pattern has."""
-    if size > settings.MAX_PATTERN_FILE_SIZE:
+def check_size(size: int, largest: int | None = None) -> None:
+    """Raise PatternFileError where ``size`` (bytes) is more than ``largest``, or than any powder pattern has."""
+    if largest is not None:
+        if size > largest:
+            raise PatternFileError(
+                "The file is larger than %(limit)s MB. Send a smaller one.", limit=largest // 1_000_000
+            )
+    elif size > settings.MAX_PATTERN_FILE_SIZE:
         raise PatternFileError(
             "The file is larger than %(limit)s MB. A powder pattern is far smaller: export a single scan, or text.",
             limit=settings.MAX_PATTERN_FILE_SIZE // 1_000_000,

@@ -9,6 +9,7 @@ from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 BELL = "screening.tasks.screen_waiting"
+THUMBNAIL_BELL = "screening.thumbnails.make_waiting"
 
 
 def ring_on_commit() -> None:
@@ -22,11 +23,20 @@ def ring() -> None:
         async_task(BELL)
 
 
+def ring_thumbnails_on_commit() -> None:
+    """The same for images that wait for their thumbnails."""
+    transaction.on_commit(lambda: async_task(THUMBNAIL_BELL), robust=True)
+
+
 def ring_every_minute() -> None:
     """Have the cluster ring by itself too, so that a bell that got lost delays and never loses."""
     Schedule.objects.update_or_create(
         name="screen what waits",
         defaults={"func": BELL, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+    )
+    Schedule.objects.update_or_create(
+        name="make the thumbnails that wait",
+        defaults={"func": THUMBNAIL_BELL, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
     )
 
 

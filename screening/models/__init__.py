@@ -2,7 +2,11 @@
 
 from screening.models.arguments import Argument
 from screening.models.candidates import Candidate
+from screening.models.evidence_files import EvidenceFile
+from screening.models.follow_ups import FollowUp, FollowUpConflict
 from screening.models.instruments import InstrumentHeartbeat
+from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique
+from screening.models.outcomes import FollowUpError, Outcome
 from screening.models.packed import PackedFolder
 from screening.models.received import LoggedSample, ReceivedPattern, RefusedFile
 from screening.models.reference_phases import ReferencePhase
@@ -16,9 +20,16 @@ from screening.models.workers import WorkerHeartbeat
 __all__ = [
     "Argument",
     "Candidate",
+    "EvidenceFile",
+    "FollowUp",
+    "FollowUpConflict",
+    "FollowUpError",
     "InstrumentHeartbeat",
+    "LatticeMeasurement",
     "LoggedSample",
     "MatchingRule",
+    "ObservedPhase",
+    "Outcome",
     "PackedFolder",
     "ReceivedPattern",
     "ReferencePhase",
@@ -28,5 +39,6 @@ __all__ = [
     "SavedView",
     "ScreeningResult",
     "ScreeningRun",
+    "Technique",
     "WorkerHeartbeat",
 ]
