@@ -213,7 +213,7 @@ function redraw({ axisChanged = false } = {}) {
   layout.yaxis = intensityAxis(layout.yaxis);
   if (axisChanged) Object.assign(layout.xaxis, rangeOf(axis, x));
   if (axisChanged === "scale") layout.yaxis.autorange = true;
-  const data = [trace, ...reflectionTraces(), ...peakTraces(), ...laidOver.flatMap((traces) => traces())];
+  const data = [trace, ...reflectionTraces(), ...alternativeTraces(), ...peakTraces(), ...argumentTraces(), ...laidOver.flatMap((traces) => traces())];
   Plotly.react(patternFigure, ...onScreen({ data, layout }));
 }
 
