@@ -12,7 +12,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import AlloySystem, Pattern, PatternFile, Reading, Sample, SampleElement, SynthesisStep, WeighedMass
+from samples.models import (
+    AlloySystem,
+    Pattern,
+    PatternFile,
+    Reading,
+    Sample,
+    SampleElement,
+    SheetImport,
+    SynthesisStep,
+    WeighedMass,
+)
 
 
 class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -154,3 +164,16 @@ class ReadingAdmin(WrittenOnceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("metadata", "warnings")
+
+
+@admin.register(SheetImport)
+class SheetImportAdmin(WrittenOnceAdmin):
+    list_display = ["name", "received_by", "received_at", "n_made", "n_changed", "committed_at", "undone_at", "page"]
+    list_filter = [("committed_at", admin.EmptyFieldListFilter), ("undone_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["received_by"]
+    search_fields = ["name", "sha256"]
+    date_hierarchy = "received_at"
+
+    @admin.display(description=_("page"))
+    def page(self, received: SheetImport) -> SafeString:
+        return format_html('<a href="{}">{}</a>', received.get_absolute_url(), _("open"))
