@@ -61,7 +61,7 @@ class NexusReader:
                 return _read_file(file)
             finally:
                 file.close()
-        except PatternFileError:
+        except (PatternFileError, MemoryError):
             raise
         except Exception as error:  # the library and NumPy have many for what is broken
             raise cut_off(KIND) from error
