@@ -182,16 +182,30 @@ def _check_sample(proposal: Proposal, *, clears: bool) -> None:
         return
     if "composition_text" in row.before and not row.cells.get("composition_sum"):
         sample.composition_sum = Sample.CompositionSum.EXACT  # a choice made for another composition does not answer
-    excluded = {"system", "parent", "made_by", "changed_by", "made_at", "changed_at"}
+    if proposal.is_new and not sample.composition_text:
+        row.problems["composition_text"] = _("A new sample needs its nominal composition, like Al43Si32Ru25.")
+        return
     try:
-        if proposal.is_new and not sample.composition_text:
-            raise ValidationError(
-                {"composition_text": _("A new sample needs its nominal composition, like Al43Si32Ru25.")}
-            )
         sample.read_compositions()
-        sample.clean_fields(exclude=excluded | (set() if sample.code else {"code"}))
     except ValidationError as error:
         _say(row, SAMPLES, error)
+        if "composition_sum" in error.message_dict:
+            _say_how_to_choose(row)
+    excluded = {"system", "parent", "made_by", "changed_by", "made_at", "changed_at", *row.problems}
+    excluded |= {"composition"} if not sample.composition else set()
+    try:
+        sample.clean_fields(exclude=excluded if sample.code else excluded | {"code"})
+    except ValidationError as error:
+        _say(row, SAMPLES, error)
+
+
+def _say_how_to_choose(row: SheetRow) -> None:
+    """On a form the choice is a click; in a table it is a word in a column."""
+    place = "composition_sum" if "composition_sum" in row.problems else "composition_text"
+    row.problems[place] += " " + _("To choose, write “%(words)s” in the column “%(heading)s”.") % {
+        "words": "”, “".join(str(choice.label) for choice in list(Sample.CompositionSum)[1:]),
+        "heading": SAMPLES.column("composition_sum").heading,
+    }
 
 
 def _fill(proposal: Proposal, row: SheetRow, *, clears: bool) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
@@ -53,7 +54,7 @@ def read_text_table(content: bytes) -> Sheet:
     return Sheet(_("text table"), tuple(lines))
 
 
-def _rows(text: str, separator: str) -> csv._reader:
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
 
 

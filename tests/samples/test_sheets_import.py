@@ -132,6 +132,11 @@ class TestWrongCells:
         shown = received(workbook(Synthesis=[STEPS, row]), student)
         assert sentence in problems(shown, "synthesis")[2][column]
 
+    def test_each_wrong_cell_of_a_row_is_marked(self, student: User) -> None:
+        found = problems(received(workbook(Samples=[HEADINGS, ("A 1", "Al26Si34Ru20", "x" * 101, None)]), student))
+        assert set(found[2]) == {"code", "composition_text", "place"}
+        assert "in the column “Sum of the composition”" in found[2]["composition_text"]
+
     def test_a_sample_with_a_wrong_step_stays_out_with_its_pieces(self, student: User) -> None:
         headings = ("Sample code", "Composition", "Parent sample")
         shown = committed(
