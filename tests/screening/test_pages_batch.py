@@ -417,3 +417,16 @@ def with_sample(ras: bytes, name: str) -> bytes:
     where = next(n for n, line in enumerate(lines) if b"RAS_HEADER_START" in line) + 1
     lines.insert(where, f'*FILE_SAMPLE "{name}"'.encode())
     return (b"\r\n" if b"\r\n" in ras else b"\n").join(lines)
+
+
+class TestScans:
+    def test_each_scan_is_a_row_and_one_can_be_set_aside(self, client: Client, member: User) -> None:
+        start = RAS.index(b"*RAS_HEADER_START")
+        end = RAS.index(b"*RAS_DATA_END")
+        run = run_of(send(client, SimpleUploadedFile("two.ras", RAS[:end] + RAS[start:end] + RAS[end:])))
+        page = client.get(f"/runs/{run.pk}/").content.decode()
+        assert "scan 1 of 2 in this file" in page
+        second = run.received.get(pattern__scan_number=2).pattern
+        client.post(f"/patterns/{second.pk}/archive/", {"run": run.pk})
+        assert "set_aside" in {row.standing for row in run.received.with_standing()}
+        assert "Take back" in client.get(f"/runs/{run.pk}/").content.decode()
