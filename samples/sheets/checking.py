@@ -175,7 +175,7 @@ def _check_key(proposal: Proposal) -> None:
 def _check_sample(proposal: Proposal, *, clears: bool) -> None:
     for row in proposal.rows["samples"]:
         _fill(proposal, row, clears=clears)
-    if not proposal.rows["samples"] or proposal.wrong_line:
+    if not proposal.rows["samples"]:
         return
     row, sample = proposal.rows["samples"][0], proposal.sample
     if proposal.stored and not row.before:
@@ -183,6 +183,8 @@ def _check_sample(proposal: Proposal, *, clears: bool) -> None:
     if "composition_text" in row.before and not row.cells.get("composition_sum"):
         sample.composition_sum = Sample.CompositionSum.EXACT  # a choice made for another composition does not answer
     if proposal.is_new and not sample.composition_text:
+        if "composition_text" in row.problems:
+            return
         row.problems["composition_text"] = _("A new sample needs its nominal composition, like Al43Si32Ru25.")
         return
     try:
