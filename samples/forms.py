@@ -19,7 +19,7 @@ from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
 from samples.models.samples import plain_text
 from samples.models.synthesis import BELONGS_TO
 
-Row = TypeVar("Row", SynthesisStep, WeighedMass)
+Row = TypeVar("Row", bound=models.Model)
 
 
 class SampleForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -7,6 +7,8 @@ from django.urls import path
 from samples.pattern_views import original
 from screening.views import (
     downloads,
+    evidence,
+    follow_ups,
     inbox,
     labels,
     patterns,
@@ -73,5 +75,18 @@ urlpatterns = [
     path("phases/<int:pk>/archive/", reference_phases.archive, name="archive-phase"),
     path("phases/<int:pk>/cif/", reference_phases.cif, name="phase-cif"),
     path("phases/<int:pk>/sticks.json", reference_phases.sticks, name="phase-sticks"),
+    path("follow-ups/", follow_ups.follow_up_list, name="follow-up-list"),
+    path("follow-ups/new/", follow_ups.new, name="follow-up-new"),
+    path("follow-ups/<int:pk>/", follow_ups.follow_up, name="follow-up"),
+    path("follow-ups/<int:pk>/plan/", follow_ups.plan, name="follow-up-plan"),
+    path("follow-ups/<int:pk>/evidence/", evidence.evidence, name="follow-up-evidence"),
+    path("follow-ups/<int:pk>/conversion/", evidence.convert, name="lattice-conversion"),
+    path("follow-ups/<int:pk>/files/", evidence.add_files, name="follow-up-files"),
+    path("follow-ups/<int:pk>/sign/", follow_ups.sign, name="follow-up-sign"),
+    path("follow-ups/<int:pk>/call-off/", follow_ups.call_off, name="follow-up-call-off"),
+    path("follow-ups/<int:pk>/take-up/", follow_ups.take_up, name="follow-up-take-up"),
+    path("evidence-files/<int:pk>/", evidence.download, name="evidence-file"),
+    path("evidence-files/<int:pk>/thumbnail.jpg", evidence.thumbnail, name="evidence-thumbnail"),
+    path("evidence-files/<int:pk>/archive/", evidence.archive_file, name="evidence-file-archive"),
     path("results/<int:pk>/evidence.json", downloads.evidence_figure, name="evidence-figure"),
 ]
