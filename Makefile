@@ -2,6 +2,7 @@
 # make test    the tests, on SQLite or the database that DATABASE_URL names (the browser's are skipped without Chromium)
 # make check   lint, types, import contracts, templates, migrations
 # make bench   the benchmarks whose figures the docs quote
+# make fuzz    20,000 spoilt files, and ten minutes of whatever the API's schema allows
 # Each of these makes its own environment in .venv first; it needs Python 3.11, make and git.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,7 +12,7 @@ PORT   ?= 8000
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check bench constraints clean
+.PHONY: demo test check bench fuzz constraints clean
 
 demo: $(VENV)/.runs
 	@exec $(BIN)/python manage.py demo --port $(PORT)
@@ -43,6 +44,10 @@ $(VENV)/.runs: requirements.txt constraints.txt | $(VENV)/bin/python
 $(VENV)/.tests: requirements-dev.txt requirements.txt constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.runs
+
+fuzz: $(VENV)/.tests
+	$(BIN)/python -m benchmarks.fuzz_readers
+	$(BIN)/python -m benchmarks.fuzz_api
 
 constraints: $(VENV)/.tests
 	(head -1 constraints.txt; $(BIN)/python -m pip freeze | sed 's/+cpu//') > constraints.new && mv constraints.new constraints.txt

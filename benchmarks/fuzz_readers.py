@@ -10,6 +10,7 @@ python -m benchmarks.fuzz_readers [--cases 20000] [--files FOLDER]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -85,10 +86,8 @@ def work(content: bytes, numbers: range, current: Synchronized[int], answers: An
 
 def warm_up(content: bytes) -> None:
     """Modules that are imported late count for no case."""
-    try:
+    with contextlib.suppress(PatternFileError):
         read(content)
-    except PatternFileError:
-        pass
 
 
 def fuzz(kind: str, content: bytes, numbers: range) -> list[tuple[int, str, float]]:

@@ -79,7 +79,7 @@ def test_any_text_of_numbers(content: str) -> None:
     try_reading(content.encode())
 
 
-@pytest.mark.parametrize("kind", GOOD_FILES)
+@pytest.mark.parametrize("kind", sorted(GOOD_FILES.keys() - {"nexus"}))  # a process a file: benchmarks.fuzz_readers
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(draw=st.data())
 def test_damaged_files(kind: str, draw: st.DataObject) -> None:

@@ -189,3 +189,9 @@ def only_phi(file: h5py.File) -> None:
 def test_what_is_no_pattern_gets_a_sentence(content: bytes, words: str) -> None:
     with pytest.raises(PatternFileError, match=words):
         read(content)
+
+
+def test_a_reading_process_that_dies_takes_nobody_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # so that it dies as it starts
+    with pytest.raises(PatternFileError, match="cut off or damaged"):
+        read(nexus())

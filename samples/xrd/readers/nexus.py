@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from samples.xrd.pattern import FloatArray, PowderPattern
+from samples.xrd.readers.apart import read_apart
 from samples.xrd.readers.hdf5 import (
     MAGIC,
     Hdf5File,
@@ -55,16 +56,25 @@ class NexusReader:
         return content.startswith(MAGIC)
 
     def read(self, content: bytes) -> list[PowderPattern]:
+        """In a process apart: of 1,500 spoilt files, HDF5's library hung over five, and died of one."""
+        patterns = read_apart(content)
+        if patterns is None:
+            raise cut_off(KIND)
+        return patterns
+
+
+def read_here(content: bytes) -> list[PowderPattern]:
+    """As :meth:`NexusReader.read`, in this process."""
+    try:
+        file = Hdf5File(content)
         try:
-            file = Hdf5File(content)
-            try:
-                return _read_file(file)
-            finally:
-                file.close()
-        except (PatternFileError, MemoryError):
-            raise
-        except Exception as error:  # the library and NumPy have many for what is broken
-            raise cut_off(KIND) from error
+            return _read_file(file)
+        finally:
+            file.close()
+    except (PatternFileError, MemoryError):
+        raise
+    except Exception as error:  # the library and NumPy have many for what is broken
+        raise cut_off(KIND) from error
 
 
 NEXUS = NexusReader()
