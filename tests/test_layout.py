@@ -82,7 +82,7 @@ class TestPages:
         unreadable = make_pattern(name="empty.xy", content=b"\n")
         return [
             *("/", "/samples/", "/samples/new/", "/samples/ASR-001/", "/samples/ASR-001/edit/", "/systems/"),
-            *(f"/systems/{sample.system.key}/", "/upload/", "/inbox/", "/keys/"),
+            *(f"/systems/{sample.system.key}/", "/upload/", "/upload/rules/", "/uploads/", "/inbox/", "/keys/"),
             *(f"/patterns/{pattern.pk}/", f"/patterns/{unreadable.pk}/", "/nowhere/"),
         ]
 

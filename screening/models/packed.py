@@ -75,6 +75,9 @@ class PackedFolder(models.Model):
         archive = Path(settings.MEDIA_ROOT) / str(self.content.name)
         until = time.monotonic() + seconds
         receipts: list[Receipt] = []
+        if not archive.exists():  # somebody else took out the rest meanwhile
+            PackedFolder.objects.filter(pk=self.pk).update(n_taken=self.n_files)
+            return receipts
         with PackedFiles(archive) as packed:
             for number, member in enumerate(packed.members[self.n_taken :], start=self.n_taken + 1):
                 receipts.append(self._receive(packed, member, number, matcher))

@@ -192,7 +192,7 @@ def run_context(request: PageRequest, run: ScreeningRun, cards: list[Card]) -> d
         "asked_at": timezone.now(),
         "target": Sample.objects.current().filter(code__iexact=code).first() if code else None,
         "query": urlencode(kept),
-        "packed": PackedFolder.objects.unfinished().filter(run=run).first(),
+        "packed": PackedFolder.objects.unfinished().filter(run=run, run__started_by=request.user).first(),
     }
 
 

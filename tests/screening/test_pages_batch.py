@@ -355,6 +355,13 @@ class TestFolders:
         client.force_login(UserFactory.create(roles=["member"]))
         assert client.post(f"/runs/{run.pk}/unpack/").status_code == 404
 
+    def test_two_who_go_on_at_once_end_well(self, client: Client, member: User) -> None:
+        run = run_of(send(client, a_zip(("a.xy", text(1)), ("b.xy", text(2)))))
+        unpack(client, run)
+        PackedFolder.objects.update(n_taken=1)  # as the slower of two would write it
+        unpack(client, run)
+        assert run.received.count() == 2
+
     def test_the_api_says_where_archives_go(self, client: Client, member: User) -> None:
         response = client.post("/api/v1/patterns/", {"file": a_zip(("a.xy", text(1)))})
         assert response.status_code == 400
