@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from mlmodels.models import ModelVersion
 from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
+from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import sentence
 from screening import pipeline
 from screening.bell import ring
@@ -60,7 +61,6 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
         network = network_for(batch[0].model_version_id)
         patterns = [row.reading.as_pattern() for row in batch]
         calls = pipeline.screen(network, patterns)
-        reasons = [pipeline.argue(network, pattern, call) for pattern, call in zip(patterns, calls, strict=True)]
     except Exception as error:
         logger.exception("Screening failed for results %s", [row.pk for row in batch])
         if len(batch) > 1:
@@ -69,7 +69,16 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
         else:
             batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
         return
-    write(network, batch, calls, reasons)
+    write(network, batch, calls, [_reason(network, *pair) for pair in zip(patterns, calls, strict=True)])
+
+
+def _reason(network: ScreeningNetwork, pattern: PowderPattern, call: pipeline.Call) -> dict[str, Any] | None:
+    """Why, or None where that fails: a call must not wait for its argument."""
+    try:
+        return pipeline.argue(network, pattern, call)
+    except Exception:
+        logger.exception("No argument could be made for a call at a_R = %s Å", call.prediction.quasilattice_constant)
+        return None
 
 
 @transaction.atomic
@@ -77,12 +86,12 @@ def write(
     network: ScreeningNetwork,
     batch: Sequence[ScreeningResult],
     calls: Sequence[pipeline.Call],
-    reasons: Sequence[dict[str, Any]],
+    reasons: Sequence[dict[str, Any] | None],
 ) -> None:
     arguments = [
         Argument(result=row, content=reason)
         for row, call, reason in zip(batch, calls, reasons, strict=True)
-        if row.finish(call, device=network.device)
+        if row.finish(call, device=network.device) and reason is not None
     ]
     Argument.objects.bulk_create(arguments)
 
