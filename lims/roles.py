@@ -15,20 +15,22 @@ FLOORS = ("samples", "mlmodels", "screening")
 
 LOOK = (
     *(f"samples.view_{name}" for name in ("alloysystem", "sample", "synthesisstep", "weighedmass")),
+    *("samples.view_comment", "samples.view_commentedition", "auth.view_user"),
     *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
     *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion")),
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
     *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase", "instrumentheartbeat")),
     *(f"screening.view_{name}" for name in ("followup", "evidencefile", "outcome")),
 )
-"""See every sample, pattern, call and model version."""
+"""See every sample, pattern, call, comment and model version, and who is who."""
 
 MEASURE = (
     *("samples.add_sample", "samples.change_sample", "samples.change_alloysystem", "samples.add_sheetimport"),
+    "samples.add_comment",
     *("samples.add_pattern", "samples.change_pattern", "samples.add_reading", "screening.add_instrumentheartbeat"),
     *("screening.add_screeningrun", "screening.add_referencephase", "screening.change_referencephase"),
 )
-"""Log samples, send patterns in, move and correct them, and have them screened."""
+"""Log samples and say something of them, send patterns in, move and correct them, and have them screened."""
 
 REVIEW = ("screening.add_review", "screening.add_followup")
 """Judge candidates, under one's own signature, and ask for follow-ups."""
@@ -45,7 +47,7 @@ CURATE = (
 )
 """Decide which network screens, and how files find their samples."""
 
-ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_user", "auth.view_group")
+ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_group")
 """Let people in and give them roles."""
 
 ROLES: dict[str, tuple[str, ...]] = {

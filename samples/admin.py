@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.models import (
     AlloySystem,
+    Comment,
     Pattern,
     PatternFile,
     Reading,
@@ -177,3 +178,12 @@ class SheetImportAdmin(WrittenOnceAdmin):
     @admin.display(description=_("page"))
     def page(self, received: SheetImport) -> SafeString:
         return format_html('<a href="{}">{}</a>', received.get_absolute_url(), _("open"))
+
+
+@admin.register(Comment)
+class CommentAdmin(WrittenOnceAdmin):
+    list_display = ["thing", "text", "written_by", "written_at", "changed_at", "withdrawn_at"]
+    list_filter = [("withdrawn_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["sample", "pattern", "written_by"]
+    search_fields = ["text", "written_by__username", "sample__code", "pattern__name"]
+    date_hierarchy = "written_at"

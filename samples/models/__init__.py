@@ -1,6 +1,8 @@
 """The things of the lab: samples and how they were made, measured patterns and what was read from them."""
 
+from samples.models.comments import Comment, CommentEdition
 from samples.models.elements import SampleElement
+from samples.models.notices import Following, Notice, NoticeChoice, NoticeKind
 from samples.models.patterns import Pattern, PatternFile, Receipt
 from samples.models.readings import Reading, ReadingArrays
 from samples.models.samples import EditionConflict, Sample
@@ -13,7 +15,13 @@ from samples.models.words import SampleWord
 __all__ = [
     "AlloySystem",
     "ChainHead",
+    "Comment",
+    "CommentEdition",
     "EditionConflict",
+    "Following",
+    "Notice",
+    "NoticeChoice",
+    "NoticeKind",
     "Pattern",
     "PatternFile",
     "Reading",

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+
+class SystemConflict(Exception):  # noqa: N818 - two people did nothing wrong
+    """Somebody else saved the system since this edition of it was read; `stored` is how it stands now."""
+
+    def __init__(self, stored: AlloySystem) -> None:
+        super().__init__(stored.name)
+        self.stored = stored
 
 
 class AlloySystemQuerySet(models.QuerySet["AlloySystem"]):
@@ -26,6 +37,16 @@ class AlloySystem(models.Model):
     )
     notes = models.TextField(_("notes"), blank=True)
     made_at = models.DateTimeField(_("made at"), auto_now_add=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("changed by"),
+        editable=False,
+    )
+    changed_at = models.DateTimeField(_("changed at"), null=True, editable=False)
+    edition = models.PositiveIntegerField(_("edition"), default=1, editable=False)
 
     objects = AlloySystemQuerySet.as_manager()
 
@@ -36,6 +57,14 @@ class AlloySystem(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def revise(self, *, by: AbstractBaseUser, edition: int) -> None:
+        """Save the order of the elements and the notes, unless somebody saved since `edition` was read: SystemConflict."""
+        changed = AlloySystem.objects.filter(pk=self.pk, edition=edition).update(
+            name=self.name, notes=self.notes, changed_by_id=by.pk, changed_at=timezone.now(), edition=edition + 1
+        )
+        if not changed:
+            raise SystemConflict(AlloySystem.objects.select_related("changed_by").get(pk=self.pk))
 
     @staticmethod
     def key_of(elements: Iterable[str]) -> str:

@@ -1,0 +1,152 @@
+"""The people of the lab: let in, given roles, and let go; nothing that they signed goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth.models import Group, User, UserManager
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lims.models.access_links import AccessLink
+from lims.models.api_keys import ApiKey
+from lims.roles import ROLES
+
+ADMIN = "admin"
+
+
+class PeopleError(Exception):
+    """What was asked of a person's account cannot be; the text says why and what to do."""
+
+
+class PersonManager(UserManager["Person"]):
+    def in_order(self) -> models.QuerySet[Person]:
+        """Those who work here first, then those who left, by name; each with `waits`: a link lies open."""
+        links = AccessLink.objects.open().filter(person=OuterRef("pk"))
+        return self.prefetch_related("groups").annotate(waits=Exists(links)).order_by("-is_active", "username")
+
+    @transaction.atomic
+    def invite(self, username: str, *, roles: Iterable[str], by: User, mail: str = "") -> tuple[Person, str]:
+        """An account without a password, and the secret of the link by which its owner sets one."""
+        person = self.create(username=username, email=mail, is_active=True)
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
+        person.put_into(roles)
+        person.note(by, gettext_lazy("Invited as %(roles)s") % {"roles": ", ".join(roles)}, ADDITION)
+        return person, AccessLink.objects.issue(person, by=by)[1]
+
+    def still_admins(self) -> models.QuerySet[Person]:
+        """Who can sign in and let people in."""
+        can_let_in = Q(groups__name=ADMIN) | Q(is_superuser=True)
+        return self.filter(can_let_in, is_active=True, password__regex="^[^!]").distinct()
+
+
+class Person(User):
+    """An account with the lab's verbs; the rows are Django's own."""
+
+    objects = PersonManager()
+
+    class Meta:
+        proxy = True
+        default_permissions = ()  # those of auth.User count
+        verbose_name = gettext_lazy("person")
+        verbose_name_plural = gettext_lazy("people")
+
+    @property
+    def roles(self) -> list[str]:
+        """In the order of lims.roles."""
+        here = {group.name for group in self.groups.all()}
+        return [role for role in ROLES if role in here]
+
+    @property
+    def is_invited(self) -> bool:
+        """Has not come yet."""
+        return self.is_active and not self.has_usable_password()
+
+    def put_into(self, roles: Iterable[str]) -> None:
+        kept = self.groups.exclude(name__in=ROLES)  # groups of the lab's own making
+        self.groups.set([*kept, *Group.objects.filter(name__in=set(roles))])
+        self.is_staff = self.is_superuser or ADMIN in roles
+        self.save(update_fields=["is_staff"])
+
+    @transaction.atomic
+    def give_roles(self, roles: Iterable[str], *, by: User) -> None:
+        """Exactly these roles from now on."""
+        roles = list(roles)
+        before = self.roles
+        if set(roles) == set(before):
+            return
+        self._check(by)
+        self.put_into(roles)
+        self._check_an_admin_is_left()
+        said = {"before": ", ".join(before) or "–", "now": ", ".join(roles) or "–"}
+        self.note(by, _("Roles: %(before)s → %(now)s") % said)
+
+    @transaction.atomic
+    def deactivate(self, *, by: User) -> None:
+        """Out at once and for good: sessions, API keys, links and password end; all that they did and signed stays."""
+        self._check(by)
+        self.is_active = False
+        self.set_unusable_password()  # by which the sessions of before end too, also after they come back
+        self.save(update_fields=["is_active", "password"])
+        ApiKey.objects.unrevoked().filter(owner=self).update(revoked_at=timezone.now())
+        AccessLink.objects.withdraw(self)
+        self._check_an_admin_is_left()
+        self.note(by, _("Deactivated"))
+
+    @transaction.atomic
+    def let_back_in(self, *, by: User) -> str:
+        """Active again, with the roles of before; the secret of a link by which they set a new password."""
+        self._check(by)
+        self.is_active = True
+        self.save(update_fields=["is_active"])
+        self.note(by, _("Let back in"))
+        return AccessLink.objects.issue(self, by=by)[1]
+
+    @transaction.atomic
+    def make_link(self, *, by: User) -> str:
+        """The secret of a new one-time link; the password of before holds until it is used."""
+        self._check(by)
+        if not self.is_active:
+            raise PeopleError(_("%(name)s is deactivated. Let them back in first.") % {"name": self.username})
+        self.note(by, _("One-time link made"))
+        return AccessLink.objects.issue(self, by=by)[1]
+
+    def note(self, by: User, what: object, action: int = CHANGE) -> None:
+        """Into the log of who changed what."""
+        LogEntry.objects.create(
+            user=by,
+            content_type=ContentType.objects.get_for_model(User),
+            object_id=str(self.pk),
+            object_repr=self.username,
+            action_flag=action,
+            change_message=str(what),
+        )
+
+    def log(self) -> models.QuerySet[LogEntry]:
+        """What was changed of this account, newest first."""
+        here = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(self.pk))
+        return here.select_related("user").order_by("-action_time")
+
+    def _check(self, by: User) -> None:
+        if self.is_superuser and not by.is_superuser:
+            raise PeopleError(
+                _("%(name)s is a superuser, whose account only another superuser changes. Nothing was changed.")
+                % {"name": self.username}
+            )
+        Group.objects.select_for_update().get(
+            name=ADMIN
+        )  # one at a time, so that two last admins cannot let each other go
+
+    def _check_an_admin_is_left(self) -> None:
+        if not Person.objects.still_admins().exists():
+            raise PeopleError(
+                _(
+                    "Then nobody would be left who lets people in. Make somebody else an admin first. Nothing was changed."
+                )
+            )
