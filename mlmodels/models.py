@@ -180,7 +180,7 @@ class Promotion(SignedEntry):
     former = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("former version")
     )
-    signer = models.ForeignKey(
+    signer = models.ForeignKey(  # type: ignore[assignment]  # nobody, where others always have somebody
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,

@@ -6,6 +6,7 @@ import io
 from threading import Barrier, Thread
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -35,7 +36,7 @@ def check_trail() -> tuple[int, str]:
     return 0, output.getvalue()
 
 
-def behind_the_labs_back(sql: str, *values: object) -> None:
+def behind_the_labs_back(sql: str, *values: str | int) -> None:
     """As somebody who may alter the schema could do it: triggers off, change, triggers on."""
     with connection.cursor() as cursor:
         for statement in taking_off(connection, Promotion):
@@ -69,7 +70,7 @@ class TestChain:
     def test_a_failed_signature_leaves_no_gap(self) -> None:
         last = sign()
         with pytest.raises(IntegrityError), transaction.atomic():
-            Promotion.objects.create(version=None, signer=UserFactory.create(), meaning="", reason="")
+            Promotion.objects.create(signer=UserFactory.create(), meaning="", reason="")
         assert sign().number == last.number + 1
 
     def test_check_trail_says_that_it_is_sound_and_where_it_ends(self) -> None:
@@ -163,7 +164,7 @@ def test_many_who_sign_at_once_make_one_chain() -> None:
     start = Barrier(len(people))
     failures: list[Exception] = []
 
-    def sign_five(person: object) -> None:
+    def sign_five(person: User) -> None:
         start.wait()
         try:
             for n in range(5):

@@ -20,10 +20,12 @@ from samples.requests import SignedInRequest
 from samples.sentences import translated
 from screening.cards import Card, cards_of
 from screening.models import Candidate, ReferencePhase, Review, ReviewError
+from screening.models.candidates import CandidateQuerySet
 from screening.reader_agreement import agreement_of_readers
 from screening.review_forms import BatchVerdictForm, VerdictForm
 from screening.review_queue import ORDER_WORDS, ORDERS, ReviewQueue, sisters
 from screening.views.patterns import figure_context
+from screening.why import why_of
 
 ROWS_A_PAGE = 50
 N_REASONS = 8
@@ -68,7 +70,7 @@ def batch(request: SignedInRequest) -> HttpResponse:
             refused.append(f"{candidate}: {translated(error.sentence)}")
     n_signed = len(candidates) - len(refused)
     if not n_signed:
-        form.add_error(None, refused)  # type: ignore[arg-type]
+        form.add_error(None, refused)
         return review_list(request, form)
     messages.success(
         request, ngettext("%(n)s verdict is signed.", "%(n)s verdicts are signed.", n_signed) % {"n": n_signed}
@@ -168,6 +170,7 @@ def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, fo
         "is_held": is_held,
         "is_own_upload": is_own_upload,
         "is_blind": is_blind,
+        "why": None if is_blind else why_of(result),
         "own": own,
         "others_said": result.reviews.standing().exclude(signer=reviewer).select_related("signer")
         if own or candidate.closed_at
@@ -179,7 +182,7 @@ def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, fo
     return render(request, "screening/review.html", context, status=422 if form.errors else 200)
 
 
-def _with_sample():  # type: ignore[no-untyped-def]
+def _with_sample() -> CandidateQuerySet:
     return Candidate.objects.select_related(
         "result__model_version", "result__reading__pattern__sample__system", "result__reading__pattern__sample__parent",
         "result__reading__pattern__uploaded_by", "claimed_by",

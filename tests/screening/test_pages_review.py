@@ -204,7 +204,7 @@ class TestVerdict:
         assert answer.redirect_chain[-1][0].startswith(f"/review/{result.pk}/")
         assert "is taken back" in answer.content.decode()
         assert ScreeningResult.objects.awaiting_review().get() == result
-        assert client.get(f"/reviews/{Review.objects.first().pk}/undo/").status_code == 405
+        assert client.get(f"/reviews/{Review.objects.latest('number').pk}/undo/").status_code == 405
 
     def test_a_known_phase_of_the_library(self, client: Client, reviewer: User) -> None:
         halite = ReferencePhase.objects.bring(HALITE, reviewer)
@@ -254,7 +254,7 @@ class TestLibrary:
         assert "Halite (Fm-3m) is in the library with" in page
         assert "a = 5.64 Å" in page
         phase = ReferencePhase.objects.get()
-        assert b"".join(client.get(f"/phases/{phase.pk}/cif/").streaming_content) == HALITE
+        assert client.get(f"/phases/{phase.pk}/cif/").getvalue() == HALITE
         sticks = client.get(f"/phases/{phase.pk}/sticks.json").json()["sticks"]
         assert [stick[2] for stick in sticks[:3]] == ["1 1 1", "2 0 0", "2 2 0"]
         assert sticks[1][0] == pytest.approx(5.6402 / 2)
@@ -296,7 +296,8 @@ class TestAgreement:
         assert agreement is not None
         assert agreement.kappa == pytest.approx(0.4)
         assert agreement.share == pytest.approx(0.7)
-        assert (agreement.low, agreement.high) == (pytest.approx(0.15, abs=0.02), pytest.approx(0.65, abs=0.02))
+        assert agreement.low == pytest.approx(0.15, abs=0.02)
+        assert agreement.high == pytest.approx(0.65, abs=0.02)
 
     def test_readers_of_one_mind_few_cases_and_one_category(self) -> None:
         assert cohens_kappa([("a", "a"), ("b", "b")] * 5) == (10, 1.0, 1.0, 1.0, 1.0)

@@ -12,12 +12,13 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
+from mlmodels.models import ModelVersion
 from samples.models.unchanging import UnchangingError
 from screening.models import Candidate, Review, ReviewError, ScreeningResult
 from screening.models.candidates import CLAIM
 from tests.factories import UserFactory
-from tests.screening.calls import make_result
-from tests.screening.reviewing import REASON, make_candidate, make_reviewer, production
+from tests.screening.calls import a_version, make_result
+from tests.screening.reviewing import REASON, make_candidate, make_reviewer
 
 Verdict = Review.Verdict
 
@@ -60,7 +61,7 @@ class TestSigning:
 
     def test_a_call_that_does_not_stand_is_not_judged(self, reviewer: User) -> None:
         result = make_candidate()
-        queued = make_result(result.reading.pattern.current_reading.pattern, _other_version(), state="queued")
+        queued = make_result(result.reading.pattern, _other_version(), state="queued")
         with pytest.raises(ReviewError, match="has no class"):
             queued.add_review(reviewer, Verdict.UNSURE, REASON)
 
@@ -181,7 +182,7 @@ class TestDrawing:
 
     def test_calls_made_elsewhere_do_not_wait(self, db: None) -> None:
         result = make_candidate()
-        recorded = type(production()).objects.record("as reported", thresholds_version="uryu-2023")
+        recorded = ModelVersion.objects.record("as reported", thresholds_version="uryu-2023")
         make_result(result.reading.pattern, recorded, state="done", level="C")
         assert Candidate.objects.catch_up() == 0
 
@@ -220,9 +221,7 @@ def test_two_who_sign_at_once_do_not_both_judge() -> None:
     assert "has judged this call meanwhile" in said[0]
 
 
-def _other_version():  # type: ignore[no-untyped-def]
-    from tests.screening.calls import a_version
-
-    ModelVersion = type(production())
+def _other_version() -> ModelVersion:
+    """A version in production in place of the one that made the candidates."""
     ModelVersion.objects.filter(name="for tests").update(sha256="1" * 64)
     return a_version("newer")
