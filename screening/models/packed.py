@@ -31,11 +31,11 @@ class PackedFolderQuerySet(models.QuerySet["PackedFolder"]):
         PatternFileError where it breaks a limit; then nothing is kept.
         """
         name = safe_name(file.name or "")
-        if not is_packed_folder(file):  # type: ignore[arg-type]
+        if not is_packed_folder(file):
             if name.lower().endswith(".zip"):
                 raise PatternFileError("The file is no zip archive, or it was cut off on its way. Send it again.")
             return None
-        with PackedFiles(file) as packed:  # type: ignore[arg-type]
+        with PackedFiles(file) as packed:
             folder = PackedFolder(run=run, name=name, sample=sample, n_files=len(packed.members))
         file.seek(0)
         folder.content.save(f"{uuid4().hex}.zip", file, save=False)

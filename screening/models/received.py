@@ -36,13 +36,13 @@ class ReceivedPatternQuerySet(models.QuerySet["ReceivedPattern"]):
 
     def counts(self) -> dict[str, int]:
         """How many rows of each standing there are, of those that there are any of."""
-        rows = self.with_standing().order_by().values_list("standing").annotate(n=Count("pk"))
+        rows = self.with_standing().order_by().values_list("standing").annotate(n=Count("pk"))  # type: ignore[misc]  # annotated above
         found = dict(rows)
         return {standing: found[standing] for standing in ReceivedPattern.Standing.values if standing in found}
 
     def proposing(self) -> ReceivedPatternQuerySet:
         """Rows whose sample is not logged yet."""
-        return self.with_standing().filter(standing=ReceivedPattern.Standing.NEW_SAMPLE)
+        return self.with_standing().filter(standing=ReceivedPattern.Standing.NEW_SAMPLE)  # type: ignore[misc]  # annotated above
 
     @transaction.atomic
     def correct(self, typed: Mapping[int, str], by: User) -> dict[int, Sentence]:

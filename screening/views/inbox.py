@@ -82,7 +82,7 @@ def _page(request: PageRequest, form: InboxForm, unknown: dict[int, str] | None 
             typed=unknown.get(card.pattern.pk, ""),
             problem=_("There is no sample with this code.") if card.pattern.pk in unknown else "",
         )
-        for card in cards_of(page.object_list, [row for pattern in page for row in pattern.first_received])
+        for card in cards_of(page.object_list, [row for pattern in page for row in pattern.first_received])  # type: ignore[attr-defined]
     ]
     marked = set(request.POST.getlist("patterns"))
     context = {"form": form, "page": page, "cards": cards, "marked": marked}

@@ -52,7 +52,7 @@ def run_list(request: PageRequest) -> HttpResponse:
     shown = list(page.object_list)
     counts: dict[int, dict[str, int]] = {run.pk: {} for run in shown}
     rows = ReceivedPattern.objects.with_standing().filter(run__in=shown).order_by()
-    for run, standing, n in rows.values_list("run", "standing").annotate(n=Count("pk")):
+    for run, standing, n in rows.values_list("run", "standing").annotate(n=Count("pk")):  # type: ignore[misc]  # annotated
         counts[run][standing] = n
     table = [(run, sum(counts[run.pk].values()), _named(counts[run.pk])) for run in shown]
     return render(request, "screening/run_list.html", {"page": page, "table": table})
@@ -207,7 +207,7 @@ def changed_since(request: PageRequest, cards: list[Card]) -> list[Card]:
 def typed_codes(request: PageRequest) -> dict[int, str]:
     """What was typed into the sample of each row, by id of the pattern."""
     typed = {name.removeprefix("sample-"): code for name, code in request.POST.items() if name.startswith("sample-")}
-    return {int(number): code for number, code in typed.items() if number.isdecimal() and len(number) < 19}
+    return {int(number): str(code) for number, code in typed.items() if number.isdecimal() and len(number) < 19}
 
 
 def _page(
