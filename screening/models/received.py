@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from django.contrib.auth.models import User
 from django.db import models, transaction
-from django.db.models import Case, Count, Q, Value, When
+from django.db.models import Case, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Pattern, Sample
@@ -33,12 +33,6 @@ class ReceivedPatternQuerySet(models.QuerySet["ReceivedPattern"]):
                 output_field=models.CharField(max_length=12),
             )
         )
-
-    def counts(self) -> dict[str, int]:
-        """How many rows of each standing there are, of those that there are any of."""
-        rows = self.with_standing().order_by().values_list("standing").annotate(n=Count("pk"))  # type: ignore[misc]  # annotated above
-        found = dict(rows)
-        return {standing: found[standing] for standing in ReceivedPattern.Standing.values if standing in found}
 
     def proposing(self) -> ReceivedPatternQuerySet:
         """Rows whose sample is not logged yet."""
