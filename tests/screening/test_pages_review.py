@@ -148,11 +148,11 @@ class TestPage:
 
         more()
         page_of(client, result)
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(20):
             page_of(client, result)
         for _ in range(3):
             more()
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(20):
             page_of(client, result)
 
     def test_members_look_at_the_list_and_do_not_judge(self, client: Client) -> None:
