@@ -160,7 +160,9 @@ class TestAppendOnly:
 @pytest.mark.django_db(transaction=True)
 def test_many_who_sign_at_once_make_one_chain() -> None:
     if connection.vendor == "sqlite":
-        pytest.skip("the tests' SQLite lies in memory, where a writer fails instead of waiting as it does on a lab's file")
+        pytest.skip(
+            "the tests' SQLite lies in memory, where a writer fails instead of waiting as it does on a lab's file"
+        )
     people = [UserFactory.create() for _ in range(4)]
     version = ModelVersion.objects.earliest("pk")
     start = Barrier(len(people))

@@ -199,7 +199,9 @@ class TestDrawing:
 @pytest.mark.django_db(transaction=True)
 def test_two_who_sign_at_once_do_not_both_judge() -> None:
     if connection.vendor == "sqlite":
-        pytest.skip("the tests' SQLite lies in memory, where a writer fails instead of waiting as it does on a lab's file")
+        pytest.skip(
+            "the tests' SQLite lies in memory, where a writer fails instead of waiting as it does on a lab's file"
+        )
     result = make_candidate()
     people = [make_reviewer(), make_reviewer()]
     start, said = Barrier(2), []
