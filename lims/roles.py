@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.utils.translation import gettext_lazy as _
 
 FLOORS = ("samples", "mlmodels", "screening")
 
@@ -56,6 +57,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "microscopist": LOOK + MEASURE + FOLLOW_UP,
     "curator": LOOK + MEASURE + CURATE,
     "admin": LOOK + MEASURE + REVIEW + FOLLOW_UP + CURATE + ADMINISTER,
+}
+
+ROLE_WORDS = {
+    "member": _("member: logs samples, sends patterns in"),
+    "reviewer": _("reviewer: judges candidates besides"),
+    "microscopist": _("microscopist: enters evidence and signs outcomes besides"),
+    "curator": _("curator: decides which network screens, and how files find samples"),
+    "admin": _("admin: everything, and lets people in"),
 }
 
 

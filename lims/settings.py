@@ -16,6 +16,8 @@
 | ICOSA_ADDRESS       | as the page was asked for | where people and phones reach the lab, for labels: https://lab.example  |
 | ICOSA_LABEL_FONT    | none (Western letters) | a .ttf or .otf file with the letters of your codes, for label PDFs |
 | ICOSA_WAVELENGTH    | 1.540593            | radiation (Å) assumed for files that name none: the lab's default    |
+| ICOSA_MAIL          | none: no mail       | smtp://name:password@mail.lab.example:25 for daily digests; smtps:// for TLS, smtp+tls:// for STARTTLS |
+| ICOSA_MAIL_FROM     | icosa@localhost     | sender of these mails                                                |
 | ICOSA_FOUR_EYES     | 1                   | 0 lets people sign verdicts on patterns that they uploaded           |
 | ICOSA_SECOND_READER | none                | classes that a second reviewer judges too, e.g. AB                   |
 | ICOSA_REVIEW_C      | 0.2                 | share of class C calls that chance puts into the review queue        |
@@ -25,6 +27,7 @@
 import contextlib
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -228,6 +231,14 @@ REVIEW_RATES = {
 
 PUBLIC_ADDRESS = os.environ.get("ICOSA_ADDRESS", "").rstrip("/")
 LABEL_FONT = os.environ.get("ICOSA_LABEL_FONT", "")
+
+_mail = urlsplit(os.environ.get("ICOSA_MAIL", ""))
+SENDS_MAIL = bool(_mail.hostname)
+EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or (465 if _mail.scheme == "smtps" else 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", _mail.scheme == "smtp+tls"
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = os.environ.get("ICOSA_MAIL_FROM", "icosa@localhost")
 
 SCREENING_LEASE = 60.0  # seconds that a worker has for a batch (about one) before others may take it
 WORKER_BEAT = 2.0  # seconds between two signs of life of a worker

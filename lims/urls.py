@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from lims import keys, views
+from lims import keys, notices, people, views
 from lims.health import healthz
 
 admin.site.site_header = admin.site.site_title = "Icosa"
@@ -19,6 +19,19 @@ urlpatterns = [
     path("keys/", keys.keys, name="keys"),
     path("keys/icosa_upload.py", keys.uploader, name="uploader"),
     path("keys/<int:pk>/revoke/", keys.revoke, name="revoke-key"),
+    path("people/", people.people, name="people"),
+    path("people/invite/", people.invite, name="invite"),
+    path("people/<int:pk>/", people.person, name="person"),
+    path("people/<int:pk>/link/", people.make_link, name="make-link"),
+    path("people/<int:pk>/deactivate/", people.deactivate, name="deactivate"),
+    path("people/<int:pk>/let-back-in/", people.let_back_in, name="let-back-in"),
+    path("welcome/<str:secret>/", people.welcome, name="welcome"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/bell/", notices.bell, name="bell"),
+    path("notices/read/", notices.mark_all_read, name="mark-all-read"),
+    path("notices/<int:pk>/", notices.open_notice, name="open-notice"),
+    path("settings/", notices.my_settings, name="my-settings"),
+    path("settings/password/", notices.my_password, name="my-password"),
     path("api/v1/", include("lims.api")),
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),

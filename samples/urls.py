@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from samples import sheet_views, views
+from samples import comment_views, sheet_views, views
 
 app_name = "samples"
 urlpatterns = [
@@ -19,5 +19,11 @@ urlpatterns = [
     path("samples/<str:code>/edit/", views.edit, name="edit"),
     path("samples/<str:code>/archive/", views.archive, name="archive"),
     path("samples/<str:code>/restore/", views.restore, name="restore"),
+    path("samples/<str:code>/comment/", comment_views.comment_on_sample, name="comment-on-sample"),
+    path("samples/<str:code>/follow/", comment_views.follow_sample, name="follow-sample"),
     path("systems/<str:key>/edit/", views.edit_system, name="edit-system"),
+    path("systems/<str:key>/follow/", comment_views.follow_system, name="follow-system"),
+    path("patterns/<int:pk>/comment/", comment_views.comment_on_pattern, name="comment-on-pattern"),
+    path("comments/<int:pk>/edit/", comment_views.edit_comment, name="edit-comment"),
+    path("comments/<int:pk>/withdraw/", comment_views.withdraw_comment, name="withdraw-comment"),
 ]

@@ -27,9 +27,14 @@ function keysAreOn() {
   return localStorage.getItem("keys") !== "off";
 }
 
-const keysSwitch = document.querySelector("[data-keys-switch]");
-keysSwitch.checked = keysAreOn();
-keysSwitch.addEventListener("change", () => localStorage.setItem("keys", keysSwitch.checked ? "on" : "off"));
+const keysSwitches = document.querySelectorAll("[data-keys-switch]");
+for (const keysSwitch of keysSwitches) {
+  keysSwitch.checked = keysAreOn();
+  keysSwitch.addEventListener("change", () => {
+    localStorage.setItem("keys", keysSwitch.checked ? "on" : "off");
+    for (const other of keysSwitches) other.checked = keysSwitch.checked;
+  });
+}
 
 const shortcuts = document.getElementById("shortcuts").dataset;
 let goPressedAt = 0;

@@ -99,9 +99,12 @@ class Comment(models.Model):
     def html(self) -> SafeString:
         return as_html(self.text, self.links)
 
+    @property
+    def is_fresh(self) -> bool:
+        return timezone.now() - self.written_at < EDITABLE_FOR
+
     def may_be_changed_by(self, person: User) -> bool:
-        is_fresh = timezone.now() - self.written_at < EDITABLE_FOR
-        return self.may_be_withdrawn_by(person) and is_fresh
+        return self.may_be_withdrawn_by(person) and self.is_fresh
 
     def may_be_withdrawn_by(self, person: User) -> bool:
         return self.written_by_id == person.pk and self.withdrawn_at is None

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
-from samples.models import Pattern
+from samples.comment_forms import CommentForm
+from samples.models import Comment, Pattern
 from samples.sentences import translated
 from samples.xrd.bragg import CU_KALPHA1
 from samples.xrd.sentences import PatternFileError
@@ -157,6 +158,8 @@ def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:
                 "lattice_type": (card.result.lattice_type if card.result else "") or "F",
             }
         ),
+        "comments": Comment.objects.about(card.pattern),
+        "comment_form": CommentForm(),
         **forms,
     }
     is_wrong = any(form.errors for form in forms.values() if hasattr(form, "errors"))

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from samples.comment_forms import CommentForm
 from samples.comparison import compositions_by_element
-from samples.models import AlloySystem, Pattern, Sample
+from samples.models import AlloySystem, Comment, Following, Pattern, Sample
 from samples.requests import SignedInRequest
 from screening.models import SavedView, ScreeningResult
 from screening.sample_table import COLUMNS, SampleTable, with_calls
@@ -52,7 +53,7 @@ def with_line(asked: QueryDict, line: str) -> str:
 
 
 @permission_required("samples.view_sample", raise_exception=True)
-def sample(request: HttpRequest, code: str) -> HttpResponse:
+def sample(request: SignedInRequest, code: str) -> HttpResponse:
     shown = get_object_or_404(
         Sample.objects.select_related("system", "parent", "made_by", "changed_by").prefetch_related(
             "steps", "weighed_masses"
@@ -74,6 +75,9 @@ def sample(request: HttpRequest, code: str) -> HttpResponse:
         "has_readings": any(row.pattern.current_reading for row in rows),
         "has_other_calls": any(row.others for row in rows),
         "events": timeline(shown, patterns, results),
+        "comments": Comment.objects.about(shown),
+        "comment_form": CommentForm(),
+        "is_followed": Following.objects.is_followed(request.user, shown),
         "pieces": with_calls(shown.pieces.current().select_related("parent")),
     }
     return render(request, "screening/sample.html", context)
@@ -108,7 +112,7 @@ def system_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("samples.view_alloysystem", raise_exception=True)
-def system(request: HttpRequest, key: str) -> HttpResponse:
+def system(request: SignedInRequest, key: str) -> HttpResponse:
     """One system; its elements may stand in the address in any order."""
     in_order = AlloySystem.key_of(key.split("-"))
     if in_order != key:
@@ -117,4 +121,5 @@ def system(request: HttpRequest, key: str) -> HttpResponse:
     table = SampleTable(Sample.objects.current().for_system(shown), request.GET)
     standing = next(standing for standing in system_standings() if standing.system == shown)
     context = {"system": shown, "standing": standing, "table": table, "points": LEVEL_POINTS}
+    context["is_followed"] = Following.objects.is_followed(request.user, shown)
     return render(request, "screening/system.html", context)

@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections
 
 from lims import cluster
+from lims.digests import send_every_day
 from screening.bell import ring_every_minute
 from screening.models import WorkerHeartbeat
 from screening.tasks import HEARTBEAT
@@ -134,6 +135,7 @@ def _register() -> WorkerHeartbeat:
     """The row for this worker's signs of life; and what the queue needs beside it."""
     close_old_connections()
     ring_every_minute()
+    send_every_day()
     WorkerHeartbeat.objects.silent_for(timedelta(days=1)).delete()
     return WorkerHeartbeat.objects.register()
 
