@@ -13,6 +13,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from lims import demo_case
 from lims.roles import ROLES
 from mlmodels.models import ModelVersion
 from mlmodels.net.classify import THRESHOLDS_VERSION
@@ -31,7 +32,8 @@ The lab is running on {url}
   1. Sign in as "member".
   2. Home shows what waits, and the classes of each alloy system.
   3. Samples → ASR-I: the pattern, its class, and the icosahedral reflections drawn over it.
-  4. Upload: drop a file of your own diffractometer (.ras, .xrdml, .brml, two columns of text, …).
+  4. Follow-ups: sign in as "microscopist"; what was found in ASR-I to ASR-IV, and the outcomes.
+  5. Upload: drop a file of your own diffractometer (.ras, .xrdml, .brml, two columns of text, …).
 
 Ctrl-C stops everything.
 """
@@ -117,7 +119,9 @@ def fill(say: Callable[[str], None]) -> None:
     say("Simulating the demo's patterns …")
     patterns = {wanted.code: _simulated(wanted, seed) for seed, wanted in enumerate(SAMPLES, start=1)}
     with transaction.atomic():
-        _log_samples(people["member"], patterns)
+        calls = _log_samples(people["member"], patterns)
+        for found in demo_case.CASE:
+            demo_case.tell(found, calls[found.code], people["reviewer"], people["microscopist"])
 
 
 def _people() -> dict[str, User]:
@@ -132,12 +136,14 @@ def _people() -> dict[str, User]:
     return people
 
 
-def _log_samples(member: User, patterns: dict[str, bytes]) -> None:
+def _log_samples(member: User, patterns: dict[str, bytes]) -> dict[str, ScreeningResult]:
+    """Log what the demo lab holds; the calls that the case reports, by the code of their sample."""
     reported = ModelVersion.objects.record(
         REPORTED_VERSION, thresholds_version=THRESHOLDS_VERSION, notes=f"The calls that {SOURCE} reports."
     )
     upload = ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=member)
     record = ScreeningRun.objects.start(ScreeningRun.Why.RECORD, by=member)
+    calls = {}
     for wanted in SAMPLES:
         sample = _log_sample(wanted, member)
         receipt = upload.receive(
@@ -145,9 +151,11 @@ def _log_samples(member: User, patterns: dict[str, bytes]) -> None:
         )
         reading = receipt.patterns[0].current_reading
         if wanted.reported_class and reading:
-            ScreeningResult.objects.record_call(record, reading, reported, wanted.reported_class)
+            call = ScreeningResult.objects.record_call(record, reading, reported, wanted.reported_class)
+            calls[wanted.code] = call
     for name, notes in SYSTEM_NOTES.items():
         AlloySystem.objects.filter(name=name).update(notes=notes)
+    return calls
 
 
 def _log_sample(wanted: DemoSample, member: User) -> Sample:

@@ -7,16 +7,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.db.models import Count, Min, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.i18n import set_language as django_set_language
 
 from lims.roles import ROLES
 from samples.models import Pattern, Sample
 from samples.requests import SignedInRequest
-from screening.models import InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
+from screening.models import FollowUp, InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
+from screening.models.follow_ups import FollowUpQuerySet
 from screening.review_queue import ReviewQueue
 from screening.scores import system_standings
 
@@ -57,6 +60,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "n_for_review": ReviewQueue(request.user).n_left() if request.user.has_perm("screening.add_review") else 0,
         "troubled": troubled[:SHOWN],
         "unreadable": unreadable[:SHOWN],
+        "follow_ups": follow_ups_for(request.user)[:SHOWN],
         "n_in_inbox": Pattern.objects.in_inbox().count(),
         "standings": standings,
         "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
@@ -65,6 +69,12 @@ def home(request: SignedInRequest) -> HttpResponse:
         "is_new_lab": not Sample.objects.exists(),
     }
     return render(request, "home.html", context)
+
+
+def follow_ups_for(person: User) -> FollowUpQuerySet:
+    """One's own that are not finished, and those of the lab that are overdue; the most urgent first."""
+    unfinished = FollowUp.objects.unfinished().select_related("sample", "assigned_to")
+    return unfinished.filter(Q(assigned_to=person) | Q(due_on__lt=timezone.localdate())).by_urgency()
 
 
 def machines() -> dict[str, int | datetime | None]:

@@ -14,6 +14,11 @@ from samples.admin import RowsInline, WrittenOnceAdmin
 from samples.sentences import translated
 from screening.models import (
     Candidate,
+    EvidenceFile,
+    FollowUp,
+    LatticeMeasurement,
+    ObservedPhase,
+    Outcome,
     ReceivedPattern,
     ReferencePhase,
     Review,
@@ -94,3 +99,41 @@ class ReferencePhaseAdmin(WrittenOnceAdmin):
     search_fields = ("name", "formula", "sha256")
     list_select_related = ("brought_by",)
     exclude = ("sticks",)
+
+
+class ObservedPhaseInline(RowsInline):
+    model = ObservedPhase
+    fields = readonly_fields = ("technique", "composition_text", "structure", "share", "notes")
+
+
+class LatticeMeasurementInline(RowsInline):
+    model = LatticeMeasurement
+    fields = readonly_fields = ("technique", "value", "unit", "convention", "quasilattice_constant", "notes")
+
+
+@admin.register(FollowUp)
+class FollowUpAdmin(WrittenOnceAdmin):
+    list_display = ("__str__", "state", "assigned_to", "due_on", "opened_by", "opened_at", "closed_at")
+    list_filter = ("state", "assigned_to", "due_on")
+    list_select_related = ("sample", "assigned_to", "opened_by")
+    search_fields = ("sample__code", "question", "reference")
+    date_hierarchy = "opened_at"
+    inlines = (ObservedPhaseInline, LatticeMeasurementInline)
+
+
+@admin.register(Outcome)
+class OutcomeAdmin(WrittenOnceAdmin):
+    list_display = ("number", "sample", "technique", "verdict", "signer", "signed_at", "amends")
+    list_filter = ("verdict", "technique", "signed_at")
+    list_select_related = ("sample", "signer", "amends")
+    search_fields = ("sample__code", "reason")
+    date_hierarchy = "signed_at"
+
+
+@admin.register(EvidenceFile)
+class EvidenceFileAdmin(WrittenOnceAdmin):
+    list_display = ("name", "follow_up", "technique", "size", "thumbnail_state", "added_by", "added_at", "archived_at")
+    list_filter = ("thumbnail_state", "technique")
+    list_select_related = ("follow_up__sample", "added_by")
+    search_fields = ("name", "sha256", "caption", "follow_up__sample__code")
+    exclude = ("file", "trouble")

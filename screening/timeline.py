@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from samples.models import Pattern, Sample
-from screening.models import ScreeningResult
+from screening.models import FollowUp, ScreeningResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,13 @@ class Event:
     levels: tuple[tuple[str, int], ...] = ()
 
 
-def timeline(sample: Sample, patterns: Iterable[Pattern], results: Iterable[ScreeningResult]) -> list[Event]:
-    """Synthesis in its order, then the log, patterns by day and person, calls by day and model version."""
+def timeline(
+    sample: Sample,
+    patterns: Iterable[Pattern],
+    results: Iterable[ScreeningResult],
+    follow_ups: Iterable[FollowUp] = (),
+) -> list[Event]:
+    """Synthesis in its order, then the log, patterns by day and person, calls by day and model version, follow-ups."""
     steps = [
         Event(step.done_on, capfirst(str(step)), " · ".join((*step.facts(), step.done_by, step.notes)).strip(" ·"))
         for step in sample.steps.all()
@@ -35,7 +40,7 @@ def timeline(sample: Sample, patterns: Iterable[Pattern], results: Iterable[Scre
     if sample.parent:
         steps.insert(0, Event(None, capfirst(f"{sample.get_origin_display() or _('made from')} {sample.parent}")))
     logged = Event(sample.made_at, _("Logged"), str(sample.made_by))
-    later = [*_attached(patterns), *_called(results)]
+    later = [*_attached(patterns), *_called(results), *_followed_up(follow_ups)]
     if sample.archived_at:
         later.append(Event(sample.archived_at, _("Archived"), str(sample.changed_by)))
     return [*steps, logged, *sorted(later, key=lambda event: str(event.when))]
@@ -69,3 +74,11 @@ def _called(results: Iterable[ScreeningResult]) -> list[Event]:
         )
         for (_day, version), called in days.items()
     ]
+
+
+def _followed_up(follow_ups: Iterable[FollowUp]) -> Iterator[Event]:
+    for follow_up in follow_ups:
+        yield Event(follow_up.opened_at, _("Follow-up opened"), f"{follow_up.opened_by} {follow_up.question}".strip())
+        for outcome in follow_up.outcomes.all():
+            said = {"scope": outcome.scope, "verdict": outcome.get_verdict_display()}
+            yield Event(outcome.signed_at, _("Outcome signed: %(scope)s, %(verdict)s") % said, str(outcome.signer))

@@ -58,6 +58,8 @@ def test_every_row_that_stands_for_itself_is_there() -> None:
         "LoggedSample",
         "PackedFolder",
         "MatchingRule",
+        "ObservedPhase",
+        "LatticeMeasurement",
         "SynthesisStep",
         "WeighedMass",
         "SampleElement",

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import Sample
+from samples.models import Following, Notice, NoticeKind, Sample
 from samples.xrd.sentences import sentence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique, check_shares
 from screening.models.outcomes import MEANINGS, OVERALL, FollowUpError, Outcome, check_right_to_sign
@@ -61,6 +61,12 @@ class FollowUpQuerySet(models.QuerySet["FollowUp"]):
         standing = Outcome.objects.standing().overall().filter(follow_up=OuterRef("pk"))
         return self.annotate(verdict=Subquery(standing.values("verdict")[:1]))
 
+    def of_sample(self, sample: Sample) -> FollowUpQuerySet:
+        """Those of one sample with their outcomes, as its page shows them."""
+        outcomes = models.Prefetch("outcomes", Outcome.objects.select_related("signer"))
+        rows = self.filter(sample=sample).with_outcome().select_related("assigned_to", "opened_by")
+        return rows.prefetch_related(outcomes)
+
     @transaction.atomic
     def open(self, sample: Sample, by: User, *, review: Review | None = None, **asked: Any) -> FollowUp:
         """Ask for a follow-up of ``sample``; ``asked``: question, assigned_to, due_on, reference, prompted_by."""
@@ -76,7 +82,9 @@ class FollowUpQuerySet(models.QuerySet["FollowUp"]):
                 raise FollowUpError(
                     sentence("A follow-up of this verdict is open already: number %(number)s.", number=here.pk)
                 )
-        return self.create(sample=sample, review=review, opened_by=by, changed_by=by, **asked)
+        opened = self.create(sample=sample, review=review, opened_by=by, changed_by=by, **asked)
+        opened.tell_the_assigned(by)
+        return opened
 
 
 class FollowUp(models.Model):
@@ -229,7 +237,16 @@ class FollowUp(models.Model):
     def plan(self, *, by: User, edition: int, **asked: Any) -> None:
         """Change what is asked, of whom and until when."""
         with transaction.atomic():
+            before = FollowUp.objects.values_list("assigned_to", flat=True).get(pk=self.pk)
             self._take_edition(edition, by, **asked)
+            if self.assigned_to_id != before:
+                self.tell_the_assigned(by)
+
+    def tell_the_assigned(self, by: User) -> None:
+        assigned = {self.assigned_to_id} - {None}
+        Notice.objects.tell(
+            NoticeKind.ASSIGNED, assigned, about=str(self.sample), address=self.get_absolute_url(), by=by
+        )
 
     def call_off(self, by: User, why: str) -> None:
         """Close it without an outcome; it can be taken up again."""
@@ -283,6 +300,10 @@ class FollowUp(models.Model):
         )
         if technique == OVERALL and not locked.is_finished:
             self._move(signer, FollowUp.objects.unfinished(), State.DONE, closed_at=timezone.now())
+        followers = Following.objects.followers_of(locked.sample)
+        Notice.objects.tell(
+            NoticeKind.OUTCOME, followers, about=str(locked.sample), address=self.get_absolute_url(), by=signer
+        )
         return outcome
 
     def _check(

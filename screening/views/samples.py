@@ -15,7 +15,7 @@ from samples.comment_forms import CommentForm
 from samples.comparison import compositions_by_element
 from samples.models import AlloySystem, Comment, Following, Pattern, Sample
 from samples.requests import SignedInRequest
-from screening.models import SavedView, ScreeningResult
+from screening.models import FollowUp, SavedView, ScreeningResult
 from screening.sample_table import COLUMNS, SampleTable, with_calls
 from screening.scores import LEVEL_POINTS, system_standings
 from screening.search import Search
@@ -68,13 +68,15 @@ def sample(request: SignedInRequest, code: str) -> HttpResponse:
         .defer("evidence")
     )
     rows = _pattern_rows(list(patterns), results)
+    follow_ups = list(FollowUp.objects.of_sample(shown))
     context = {
         "sample": shown,
         "compositions": compositions_by_element(shown),
         "rows": rows,
         "has_readings": any(row.pattern.current_reading for row in rows),
         "has_other_calls": any(row.others for row in rows),
-        "events": timeline(shown, patterns, results),
+        "events": timeline(shown, patterns, results, follow_ups),
+        "follow_ups": follow_ups,
         "comments": Comment.objects.about(shown),
         "comment_form": CommentForm(),
         "is_followed": Following.objects.is_followed(request.user, shown),

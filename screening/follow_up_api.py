@@ -1,0 +1,172 @@
+"""Follow-ups for scripts and microscopes: to read, and to send images in; outcomes are signed in the browser alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Prefetch
+from django.http import FileResponse
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from samples.sentences import translated
+from samples.serializers import PlainTextField, SampleCodeField
+from screening.models import (
+    EvidenceFile,
+    FollowUp,
+    FollowUpError,
+    LatticeMeasurement,
+    ObservedPhase,
+    Outcome,
+    Technique,
+)
+from screening.views.evidence import original_of
+
+NUMBER = "[0-9]{1,18}"
+
+
+class ObservedPhaseSerializer(serializers.ModelSerializer[ObservedPhase]):
+    class Meta:
+        model = ObservedPhase
+        fields = [
+            *("technique", "composition_text", "composition", "uncertainty", "as_reported", "share", "share_of"),
+            *("structure", "name", "space_group", "point_symmetry", "notes"),
+        ]
+
+
+class LatticeMeasurementSerializer(serializers.ModelSerializer[LatticeMeasurement]):
+    """`quasilattice_constant` is a_R in Å, whatever was measured."""
+
+    class Meta:
+        model = LatticeMeasurement
+        fields = [
+            *("technique", "value", "unit", "convention", "uncertainty", "lattice_type"),
+            *("quasilattice_constant", "quasilattice_constant_sigma", "confirmed", "notes"),
+        ]
+
+
+class EvidenceFileSerializer(serializers.ModelSerializer[EvidenceFile]):
+    follow_up = serializers.IntegerField(source="follow_up_id", read_only=True)
+
+    class Meta:
+        model = EvidenceFile
+        fields = [
+            *("id", "follow_up", "name", "sha256", "size", "technique", "caption", "scale_bar"),
+            *("image_format", "width", "height", "added_at"),
+        ]
+
+
+class OutcomeSerializer(serializers.ModelSerializer[Outcome]):
+    """One signed entry; an empty technique is all evidence weighed, `amends` names the entry whose place it takes."""
+
+    signer = serializers.CharField(source="signer.username", read_only=True)
+
+    class Meta:
+        model = Outcome
+        fields = [
+            *("id", "number", "technique", "verdict", "reason", "signer", "signed_at", "meaning", "amends"),
+            *("evidence_sha256", "sha256"),
+        ]
+
+
+class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):
+    sample = SampleCodeField(read_only=True)
+    assigned_to = serializers.CharField(source="assigned_to.username", read_only=True, allow_null=True, default=None)
+    opened_by = serializers.CharField(source="opened_by.username", read_only=True)
+    phases = ObservedPhaseSerializer(many=True, read_only=True)
+    lattice_measurements = LatticeMeasurementSerializer(many=True, read_only=True)
+    files = EvidenceFileSerializer(source="kept_files", many=True, read_only=True)
+    outcomes = OutcomeSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = FollowUp
+        fields = [
+            *("id", "sample", "prompted_by", "review", "question", "assigned_to", "due_on", "state", "reference"),
+            *("opened_by", "opened_at", "closed_at", "edition"),
+            *("phases", "lattice_measurements", "files", "outcomes"),
+        ]
+
+
+class EvidenceUploadSerializer(serializers.Serializer[Any]):
+    """An image or any other file of a follow-up; TIFF, PNG and JPEG get a thumbnail."""
+
+    file = serializers.FileField(allow_empty_file=True)
+    technique = serializers.ChoiceField(choices=Technique, required=False, allow_blank=True)
+    caption = PlainTextField(max_length=300, required=False, allow_blank=True)
+    scale_bar = PlainTextField(max_length=60, required=False, allow_blank=True)
+    must_be_image = serializers.BooleanField(default=False, help_text="refuse what is no image, instead of keeping it")
+
+
+class FollowUpFilter(filters.FilterSet):  # type: ignore[misc]
+    sample = filters.CharFilter(field_name="sample__code", lookup_expr="iexact", label="code")
+    system = filters.CharFilter(field_name="sample__system__key", lookup_expr="iexact", label="as Al-Ru-Si")
+    assigned_to = filters.CharFilter(field_name="assigned_to__username", label="user name")
+    state = filters.MultipleChoiceFilter(choices=FollowUp.State, label="may be given several times")
+    result = filters.NumberFilter(field_name="prompted_by", label="id of the result that prompted it")
+
+    class Meta:
+        model = FollowUp
+        fields: list[str] = []
+
+
+class FollowUpViewSet(viewsets.ReadOnlyModelViewSet[FollowUp]):
+    """What was asked of the microscopes, what they found, and the outcomes that people signed."""
+
+    queryset = FollowUp.objects.select_related("sample", "assigned_to", "opened_by").prefetch_related(
+        "phases",
+        "lattice_measurements",
+        Prefetch("files", EvidenceFile.objects.without_thumbnails()),
+        Prefetch("outcomes", Outcome.objects.select_related("signer").defer("evidence")),
+    )
+    serializer_class = FollowUpSerializer
+    filterset_class = FollowUpFilter
+    ordering_fields = ["opened_at"]
+    ordering = ["-opened_at"]
+    lookup_value_regex = NUMBER
+    scopes = {"files": "upload"}
+
+    @extend_schema(
+        request=EvidenceUploadSerializer,
+        responses={201: OpenApiResponse(EvidenceFileSerializer, "Kept; the same bytes again are the same file.")},
+    )
+    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
+    def files(self, request: Request, pk: str) -> Response:
+        """Send one file in."""
+        by = request.user
+        assert isinstance(by, User)
+        sent = EvidenceUploadSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        said = dict(sent.validated_data)
+        follow_up = self.get_object()
+        if not by.has_perm("screening.add_evidencefile"):
+            raise PermissionDenied
+        try:
+            kept = EvidenceFile.objects.add(follow_up, said.pop("file"), by, **said)
+        except FollowUpError as error:
+            raise ValidationError({"file": [translated(error.sentence)]}) from error
+        return Response(EvidenceFileSerializer(kept).data, status=status.HTTP_201_CREATED)
+
+
+class EvidenceFileViewSet(viewsets.ReadOnlyModelViewSet[EvidenceFile]):
+    """Files of follow-ups."""
+
+    queryset = EvidenceFile.objects.current().without_thumbnails()  # type: ignore[attr-defined]
+    serializer_class = EvidenceFileSerializer
+    filterset_fields = ["follow_up", "technique", "sha256"]
+    ordering_fields = ["added_at"]
+    ordering = ["-added_at"]
+    lookup_value_regex = NUMBER
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def original(self, request: Request, pk: str) -> FileResponse:
+        """The bytes as they came."""
+        return original_of(self.get_object())
