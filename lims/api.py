@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 from mlmodels.api import ModelVersionViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
+from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet
+from screening.heartbeats import InstrumentHeartbeatViewSet
 from screening.review_api import ReviewViewSet
 
 
@@ -39,7 +41,10 @@ router.register("patterns", PatternViewSet)
 router.register("results", ResultViewSet)
 router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
+router.register("follow-ups", FollowUpViewSet)
+router.register("evidence-files", EvidenceFileViewSet)
 router.register("models", ModelVersionViewSet)
+router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"
 urlpatterns = [

@@ -233,7 +233,7 @@ class TestSample:
         for _ in range(3):
             SampleFactory.create(parent=sample)
             called(make_pattern(sample=sample), production, "A", 0.9995)
-            with django_assert_num_queries(11):
+            with django_assert_num_queries(14):
                 client.get("/samples/ASR-001/")
 
 
