@@ -10,7 +10,7 @@ from django.utils.encoding import force_str
 from django.utils.translation import gettext as _
 
 from samples.composition import Composition
-from samples.models import Sample, SynthesisStep, WeighedMass
+from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
 
 COMPARED_FIELDS = (
     "code",
@@ -26,10 +26,12 @@ COMPARED_FIELDS = (
     "notes",
 )
 
+_SYSTEM = [AlloySystem._meta.get_field(name) for name in ("name", "notes")]
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One fact of a sample that stands otherwise in two editions."""
+    """One fact that stands otherwise in two editions."""
 
     label: str
     stored: str
@@ -47,6 +49,15 @@ def differences(
     rows.append((_("synthesis steps"), _steps(stored.steps.all()), _steps(steps)))
     rows.append((_("weighed masses"), _masses(stored.weighed_masses.all()), _masses(masses)))
     return [Difference(label, before, after) for label, before, after in rows if before != after]
+
+
+def system_differences(stored: AlloySystem, typed: AlloySystem) -> list[Difference]:
+    rows = [(field.verbose_name, field.value_from_object(stored), field.value_from_object(typed)) for field in _SYSTEM]
+    return [
+        Difference(force_str(label), before, after.replace("\r\n", "\n"))
+        for label, before, after in rows
+        if before != after.replace("\r\n", "\n")
+    ]
 
 
 def _shown(sample: Sample, name: str) -> str:

@@ -258,11 +258,17 @@ class SystemForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput(attrs={"placeholder": "Al-Si-Ru", "autocomplete": "off"}),
     )
 
+    edition = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
     class Meta:
         model = AlloySystem
         fields = ["name", "notes"]
         labels = {"notes": _("Notes")}
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["edition"] = self.instance.edition
 
     def clean_name(self) -> str:
         return "-".join(part.strip() for part in str(self.cleaned_data["name"]).replace("–", "-").split("-"))

@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from samples.comparison import differences
+from samples.comparison import differences, system_differences
 from samples.forms import MassFormSet, SampleForm, StepFormSet, SystemForm
-from samples.models import AlloySystem, EditionConflict, Sample
+from samples.models import AlloySystem, EditionConflict, Sample, SystemConflict
 from samples.models.samples import plain_text
 from samples.requests import SignedInRequest
 
@@ -88,11 +88,22 @@ def edit_system(request: SignedInRequest, key: str) -> HttpResponse:
     """Change the order of a system's elements and its notes; the set of elements stays."""
     system = get_object_or_404(AlloySystem, key=key)
     form = SystemForm(request.POST or None, instance=system)
+    page: dict[str, object] = {"form": form, "key": key, "system": system}
     if form.is_valid():
-        form.save()
+        try:
+            system.revise(by=request.user, edition=form.cleaned_data["edition"] or 0)
+        except SystemConflict as conflict:
+            typed = request.POST.copy()
+            typed["edition"] = str(conflict.stored.edition)
+            page |= {
+                "form": SystemForm(typed, instance=AlloySystem.objects.get(pk=system.pk)),
+                "stored": conflict.stored,
+                "differences": system_differences(conflict.stored, system),
+            }
+            return render(request, "samples/system_form.html", page, status=409)
         messages.success(request, _("The system is written %(name)s now.") % {"name": system.name})
         return redirect("screening:system", key)
-    return render(request, "samples/system_form.html", {"form": form, "key": key})
+    return render(request, "samples/system_form.html", page)
 
 
 def _inherited(parent: Sample) -> dict[str, object]:

@@ -88,12 +88,15 @@ def write(
     calls: Sequence[pipeline.Call],
     reasons: Sequence[dict[str, Any] | None],
 ) -> None:
-    arguments = [
-        Argument(result=row, content=reason)
+    finished = [
+        (row, reason)
         for row, call, reason in zip(batch, calls, reasons, strict=True)
-        if row.finish(call, device=network.device) and reason is not None
+        if row.finish(call, device=network.device)
     ]
-    Argument.objects.bulk_create(arguments)
+    Argument.objects.bulk_create(
+        [Argument(result=row, content=reason) for row, reason in finished if reason is not None]
+    )
+    ScreeningResult.objects.filter(pk__in=[row.pk for row, _reason in finished]).tell_followers()
 
 
 def beat() -> None:

@@ -9,7 +9,7 @@ from samples.models.samples import EditionConflict, Sample
 from samples.models.sheets import SheetChange, SheetColumns, SheetImport, SheetRow
 from samples.models.signed import ChainHead, SignedEntry
 from samples.models.synthesis import SynthesisStep, WeighedMass
-from samples.models.systems import AlloySystem
+from samples.models.systems import AlloySystem, SystemConflict
 from samples.models.words import SampleWord
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "SheetRow",
     "SignedEntry",
     "SynthesisStep",
+    "SystemConflict",
     "WeighedMass",
 ]

@@ -33,7 +33,7 @@ SENTENCES = {
         "%(by)s wrote a comment on %(about)s.", "%(n)s new comments on %(about)s, the last by %(by)s.", "n"
     ),
     NoticeKind.CALLS: ngettext_lazy(
-        "%(n)s new call of class A or B in %(about)s.", "%(n)s new calls of class A or B in %(about)s.", "n"
+        "%(about)s: %(n)s new call of class A or B.", "%(about)s: %(n)s new calls of class A or B.", "n"
     ),
     NoticeKind.ASSIGNED: ngettext_lazy(
         "%(by)s assigned you a follow-up of %(about)s.",
@@ -93,7 +93,13 @@ class Following(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.person} → {self.sample or self.system}"
+        return f"{self.person} → {self.thing}"
+
+    @property
+    def thing(self) -> Sample | AlloySystem:
+        followed = self.sample or self.system
+        assert followed
+        return followed
 
 
 class NoticeChoice(models.Model):

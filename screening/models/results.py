@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,13 +13,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
 from mlmodels.models import ModelVersion
 from mlmodels.net.classify import THRESHOLDS_VERSION
-from samples.models import AlloySystem, Pattern, Reading
+from samples.models import AlloySystem, Following, Notice, NoticeKind, Pattern, Reading, Sample
 from samples.models.unchanging import UnchangingError
 from samples.xrd.sentences import Sentence, sentence
 from screening import pipeline
@@ -127,6 +129,27 @@ class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
             thresholds_version=version.thresholds_version,
             finished_at=timezone.now(),
         )
+
+    def tell_followers(self) -> None:
+        """Tell who follows a sample or an alloy system of these calls, once a system, that there are new ones of class A or B."""
+        found = self.production().filter(level__in=["A", "B"], reading__pattern__sample__isnull=False)
+        rows = found.values_list("reading__pattern__sample", "reading__pattern__sample__system")
+        n_of_sample = Counter(sample for sample, _system in rows)
+        if not n_of_sample:
+            return
+        n_of_system = Counter(system for _sample, system in rows)
+        followings = Following.objects.filter(Q(system__in=n_of_system) | Q(sample__in=n_of_sample))
+        followers: dict[AlloySystem | Sample, set[int]] = defaultdict(set)
+        for following in followings.select_related("system", "sample__system"):
+            followers[following.thing].add(following.person_id)
+        for thing, people in followers.items():
+            if isinstance(thing, Sample):
+                told, n = people - followers.get(thing.system, set()), n_of_sample[thing.pk]
+                address = thing.get_absolute_url()
+            else:
+                told, n = people, n_of_system[thing.pk]
+                address = reverse("screening:system", args=[thing.key])
+            Notice.objects.tell(NoticeKind.CALLS, told, about=str(thing), address=address, n=n)
 
     def claim(self, limit: int) -> list[ScreeningResult]:
         """Take up to ``limit`` queued rows of one model version under a lease; none where nothing waits.
@@ -288,7 +311,12 @@ class ScreeningResult(models.Model):
             attempts=self.attempts,
             reason=str(reason),
         )
-        return self._write_if_ours(state=self.State.FAILED, reason=aside.as_json(), finished_at=timezone.now())
+        if not self._write_if_ours(state=self.State.FAILED, reason=aside.as_json(), finished_at=timezone.now()):
+            return False
+        if self.priority != self.Priority.RESCREEN:
+            pattern, run_page = self.reading.pattern, reverse("screening:run", args=[self.run_id])
+            Notice.objects.tell(NoticeKind.FAILED, {pattern.uploaded_by_id}, about=pattern.name, address=run_page)
+        return True
 
     def retry(self, run: ScreeningRun) -> None:
         """Queue a failed row again, in the run of the person who asked for it; anything but failed is left alone."""
