@@ -1,6 +1,6 @@
 """Figures of a pattern as Plotly JSON; static/figures.js draws them, static/pattern.js moves the reflections.
 
-The only module of the web pages that imports Plotly.  Nothing here needs the network: the evidence is the one stored with a result.
+Nothing here needs the network: the evidence is the one stored with a result.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def pattern_figure(pattern: PowderPattern, name: str, *, simulated: bool) -> go.
         meta="measured",  # told to the script, which colours it to be seen on the page's ground
         line={"width": 1.2, "color": PATTERN_COLOUR},
     )
-    layout = _layout(
+    layout = clear_layout(
         xaxis={
             "title": {"text": "2θ (°)"},
             "anchor": "y2",
@@ -89,7 +89,7 @@ def pattern_figure(pattern: PowderPattern, name: str, *, simulated: bool) -> go.
         meta={"wavelength": pattern.wavelength},
     )
     if simulated:
-        layout.annotations = [_simulated_mark()]
+        layout.annotations = [simulated_mark()]
     return go.Figure([line], layout)
 
 
@@ -115,7 +115,7 @@ def stacked_figure(patterns: Sequence[PowderPattern], names: Sequence[str], *, s
             hovertemplate="%{x:.3f}",
         )
         lines.append(line)
-    layout = _layout(
+    layout = clear_layout(
         xaxis={"title": {"text": "2θ (°)" if shares_two_theta else "Q (Å<sup>−1</sup>)"}},
         yaxis={"title": {"text": _("Intensity, scaled")}, "showticklabels": False, "zeroline": False},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
@@ -123,7 +123,7 @@ def stacked_figure(patterns: Sequence[PowderPattern], names: Sequence[str], *, s
         margin={"l": 40, "r": 15, "t": 40, "b": 45},
     )
     if simulated:
-        layout.annotations = [_simulated_mark()]
+        layout.annotations = [simulated_mark()]
     return go.Figure(lines, layout)
 
 
@@ -136,14 +136,14 @@ def evidence_figure(evidence: NDArray[np.float32], *, simulated: bool) -> go.Fig
         marker={"color": ICOSAHEDRAL_COLOUR, "line": {"width": 0}},
         hovertemplate="a<sub>R</sub> %{x:.3f} Å<br>%{y:.1%}<extra></extra>",
     )
-    layout = _layout(
+    layout = clear_layout(
         xaxis={"title": {"text": "a<sub>R</sub> (Å)"}, "range": [float(CANDIDATES[0]), float(CANDIDATES[-1])]},
         yaxis={"title": {"text": _("Share of the evidence")}, "tickformat": ".0%", "rangemode": "tozero"},
         showlegend=False,
         margin={"l": 60, "r": 15, "t": 30, "b": 45},
     )
     if simulated:
-        layout.annotations = [_simulated_mark()]
+        layout.annotations = [simulated_mark()]
     return go.Figure([bars], layout)
 
 
@@ -157,7 +157,7 @@ def drawn_points(intensity: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.unique(np.array(extremes, dtype=np.int64))
 
 
-def _layout(**settings: object) -> go.Layout:
+def clear_layout(**settings: object) -> go.Layout:
     """A layout without Plotly's own template, so that the page's light or dark shows through."""
     clear = {
         "template": "none",
@@ -168,7 +168,7 @@ def _layout(**settings: object) -> go.Layout:
     return go.Layout(**clear, **settings)
 
 
-def _simulated_mark() -> go.layout.Annotation:
+def simulated_mark() -> go.layout.Annotation:
     return go.layout.Annotation(
         text=_("SIMULATED"),
         xref="paper",

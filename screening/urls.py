@@ -6,6 +6,7 @@ from django.urls import path
 
 from samples.pattern_views import original
 from screening.views import (
+    agreement,
     downloads,
     evidence,
     follow_ups,
@@ -71,6 +72,10 @@ urlpatterns = [
     path("review/blind/", reviews.blind, name="blind-reading"),
     path("review/<int:pk>/", reviews.review, name="review"),
     path("reviews/<int:pk>/undo/", reviews.undo, name="undo-review"),
+    path("agreement/", agreement.agreement, name="agreement"),
+    path("agreement/agreement.csv", agreement.ledger_csv, name="agreement-csv"),
+    path("agreement/reliability.json", agreement.reliability, name="agreement-reliability"),
+    path("agreement/lattices.json", agreement.lattices, name="agreement-lattices"),
     path("phases/", reference_phases.phases, name="phases"),
     path("phases/<int:pk>/archive/", reference_phases.archive, name="archive-phase"),
     path("phases/<int:pk>/cif/", reference_phases.cif, name="phase-cif"),

@@ -1,0 +1,112 @@
+"""How long the agreement page, its figures and its CSV take with 100,000 results and 5,000 outcomes; on this database.
+
+Fills a database of its own kind, as benchmarks.review_queue does. Each sample has four patterns, each with a call of two versions; a
+part of the samples is followed up.
+
+python -m benchmarks.agreement [--results 100000] [--outcomes 5000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from datetime import UTC, datetime
+
+from benchmarks.review_queue import own_database
+
+PATTERNS_A_SAMPLE = 4
+N_VERSIONS = 2
+LOOKS = 5
+
+
+def fill(n_results: int, n_outcomes: int) -> None:
+    """The lab of benchmarks.large_lab with twice the patterns and a retired version's calls; outcomes are signed one by one."""
+    from django.contrib.auth.models import Group, User
+    from django.db import connection
+
+    from benchmarks import large_lab
+    from mlmodels.models import ModelVersion
+    from samples.models import Sample
+    from screening.models import Candidate, FollowUp, LatticeMeasurement, Outcome, ScreeningResult
+
+    large_lab.PATTERNS_A_SAMPLE = PATTERNS_A_SAMPLE
+    large_lab.fill(n_results // (PATTERNS_A_SAMPLE * N_VERSIONS))
+    older = ModelVersion.objects.create(name="the one before", state="retired", sha256="1" * 64)
+    calls = list(ScreeningResult.objects.all())
+    for call in calls:
+        call.pk, call.model_version = None, older
+    ScreeningResult.objects.bulk_create(calls, batch_size=2000)
+    Candidate.objects.catch_up()
+    signer = User.objects.get(username="mori")
+    signer.groups.add(Group.objects.get(name="microscopist"))
+    for n, sample in enumerate(Sample.objects.order_by("pk")[:n_outcomes]):
+        follow_up = FollowUp.objects.create(sample=sample, opened_by=signer, changed_by=signer)
+        if n % 2:
+            LatticeMeasurement.objects.create(
+                follow_up=follow_up, technique="tem", value=f"{4.1 + n % 1000 / 1000:.3f}", unit="Å", convention="a_R"
+            )
+        verdict = ("refuted", "confirmed", "refuted", "inconclusive")[n % 4]
+        Outcome.objects.create(
+            follow_up=follow_up, sample=sample, verdict=verdict, signer=signer, meaning="for the benchmark",
+            reason="for the benchmark", evidence={}, evidence_sha256="0" * 64,
+        )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def measure() -> None:
+    from django.contrib.auth.models import User
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client()
+    client.force_login(User.objects.get(username="student"))
+    client.get("/agreement/")  # imports and caches
+    for address in (
+        *("/agreement/", "/agreement/?version=all", "/agreement/?simulated=on&page=100", "/agreement/reliability.json"),
+        *("/agreement/lattices.json", "/agreement/agreement.csv"),
+    ):
+        seconds = []
+        for _look in range(LOOKS):
+            with CaptureQueriesContext(connection) as queries:
+                start = time.perf_counter()
+                answer = client.get(address)
+                seconds.append(time.perf_counter() - start)
+            assert answer.status_code == 200
+        in_database = sum(float(query["time"]) for query in queries)
+        median, slowest = statistics.median(seconds), max(seconds)
+        print(f"{address:40s} {1000 * median:6.0f} ms median, {1000 * slowest:6.0f} ms slowest; {1000 * in_database:5.0f} ms of queries")  # fmt: skip
+        if os.environ.get("ICOSA_SHOW_QUERIES"):
+            for query in sorted(queries, key=lambda one: -float(one["time"]))[:4]:
+                print("   ", query["time"], query["sql"][:1500])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=int, default=100_000)
+    parser.add_argument("--outcomes", type=int, default=5_000)
+    asked = parser.parse_args()
+    with own_database():
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lims.settings")
+        import django
+
+        django.setup()
+        from django.conf import settings
+        from django.core.management import call_command
+        from django.db import connection
+
+        settings.ALLOWED_HOSTS = ["*"]
+        call_command("migrate", verbosity=0)
+        start = time.perf_counter()
+        fill(asked.results, asked.outcomes)
+        print(f"{platform.node()}, {os.cpu_count()} cores, {datetime.now(UTC):%d %b %Y}, {connection.vendor}")
+        print(f"{asked.results} results, {asked.outcomes} outcomes, made in {time.perf_counter() - start:.0f} s")
+        measure()
+
+
+if __name__ == "__main__":
+    main()
