@@ -243,7 +243,7 @@ class FollowUp(models.Model):
                 self.tell_the_assigned(by)
 
     def tell_the_assigned(self, by: User) -> None:
-        assigned = {self.assigned_to_id} - {None}
+        assigned = [self.assigned_to_id] if self.assigned_to_id else []
         Notice.objects.tell(
             NoticeKind.ASSIGNED, assigned, about=str(self.sample), address=self.get_absolute_url(), by=by
         )
