@@ -35,7 +35,7 @@ def fill(n_samples: int, *, seed: int = 7) -> None:
     systems = [_system(rng) for _ in range(400)]
     moments = (FIRST_DAY + timedelta(days=DAYS * n / n_samples) for n in count())
     for field in (Sample._meta.get_field("made_at"), Sample._meta.get_field("changed_at")):
-        field.auto_now_add = field.auto_now = False  # type: ignore[union-attr]
+        field.auto_now_add = field.auto_now = False
     for first in range(0, n_samples, CHUNK):
         numbers = range(first, min(first + CHUNK, n_samples))
         with transaction.atomic():

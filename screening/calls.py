@@ -7,6 +7,7 @@ aggregate (`Min(…, filter=…)`), where no index can tempt it to begin with al
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 
@@ -32,7 +33,7 @@ def readings_that_count() -> QuerySet[Reading]:
     )
 
 
-def _of_each() -> QuerySet[Reading, dict[str, object]]:
+def _of_each() -> QuerySet[Reading, Any]:
     return readings_that_count().filter(pattern__sample=OuterRef("pk")).values("pattern__sample")
 
 

@@ -64,7 +64,7 @@ def _compared_again(network: Network, read: Tensor, h: Tensor, lost: Tensor, fir
     Only as many candidates are computed as the convolutions carry the change to, and as many more as these look at.
     """
     last = first + lost.shape[1]
-    reach = sum(convolution.kernel_size[0] // 2 for convolution in network.compare)
+    reach = len(network.compare) * (network.config.candidate_kernel // 2)
     low, high = max(0, first - 2 * reach), min(N_CANDIDATES, last + 2 * reach)
     changed_low, changed_high = max(0, first - reach), min(N_CANDIDATES, last + reach)
     stretch = read[low:high].expand(len(lost), -1, -1).clone()

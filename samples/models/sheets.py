@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -219,6 +220,11 @@ class SheetChange(models.Model):
 
     def __str__(self) -> str:
         return str(self.sample_id)
+
+    @property
+    def before_rows(self) -> dict[str, Any]:
+        """``before``, empty where the import made the sample."""
+        return self.before or {}
 
 
 class SheetColumns(models.Model):

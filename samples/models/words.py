@@ -27,18 +27,18 @@ class WordField(models.CharField):  # type: ignore[type-arg]
 
 
 @WordField.register_lookup
-class Begins(Lookup):  # type: ignore[type-arg]
+class Begins(Lookup):
     lookup_name = "begins"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """A range: words are compared byte by byte here."""
         word, parameters = self.process_lhs(compiler, connection)
-        return f"({word} >= %s AND {word} < %s)", [*parameters, self.rhs, *parameters, self.rhs + _AFTER_ALL_LETTERS]
+        return f"({word} >= %s AND {word} < %s)", (*parameters, self.rhs, *parameters, self.rhs + _AFTER_ALL_LETTERS)
 
-    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """A pattern: letters stand in the order of a language here, and the index has classes for patterns."""
         word, parameters = self.process_lhs(compiler, connection)
-        return f"{word} LIKE %s", [*parameters, connection.ops.prep_for_like_query(self.rhs) + "%"]
+        return f"{word} LIKE %s", (*parameters, connection.ops.prep_for_like_query(self.rhs) + "%")
 
 
 class SampleWordQuerySet(models.QuerySet["SampleWord"]):
@@ -75,7 +75,7 @@ class SampleWord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.word
+        return str(self.word)
 
 
 def words_of_sample(sample: Any) -> list[str]:

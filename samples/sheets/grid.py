@@ -59,7 +59,8 @@ class Grid:
         counts = sheet_import.rows.order_by().values_list("table", "state").annotate(n=Count("pk"))
         self._counts = {(table, state): n for table, state, n in counts}
         tables = [name for name in TABLES if any(table == name for table, _state in self._counts)]
-        self.table = TABLES[asked["table"]] if asked.get("table") in tables else TABLES[(tables or ["samples"])[0]]
+        wanted = asked.get("table", "")
+        self.table = TABLES[wanted if wanted in tables else (tables or ["samples"])[0]]
         self.state = asked.get("state", "") if asked.get("state") in SIGNS else ""
         self._tables = tables
         rows = sheet_import.rows.filter(table=self.table.name).order_by("line")

@@ -143,7 +143,7 @@ def other_unit(heading: str, column: Column) -> str:
     for text in named:
         unit = text.replace(" ", "").casefold().replace("℃", "°c")
         if unit in units and unit not in _UNITS[column.unit]:
-            return text.strip()
+            return str(text.strip())
     return ""
 
 

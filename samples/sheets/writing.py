@@ -90,15 +90,15 @@ def take_back(sheet_import: SheetImport, *, by: User) -> None:
     Sample.objects.filter(pk__in=made, archived_at=None).update(archived_at=now, changed_by=by, changed_at=now)
     restored = [change for change in undone if not change.made]
     for change in restored:
-        _set_values(change.sample, change.before["sample"])
+        _set_values(change.sample, change.before_rows["sample"])
         change.sample.changed_by = by
     _save([change.sample for change in restored])
     _index([change.sample for change in restored])
     for model, name in ((SynthesisStep, "steps"), (WeighedMass, "masses")):
         rows = {
-            change.sample_id: [_set_values(model(), values) for values in change.before[name]]
+            change.sample_id: [_set_values(model(), values) for values in change.before_rows[name]]
             for change in restored
-            if name in change.before
+            if name in change.before_rows
         }
         _replace_rows(model, rows)
     SheetChange.objects.bulk_update([change for change in changes if change.left], ["left"], batch_size=AT_ONCE)
@@ -196,7 +196,9 @@ def _replace_rows(model: type[Any], wanted: Mapping[int, Sequence[Any]]) -> None
     stored = model.objects.filter(sample__in=list(wanted)).order_by("sample", "position")
     for pk, sample_id in stored.values_list("pk", "sample_id"):
         there[sample_id].append(pk)
-    kept, new, surplus = [], [], []
+    kept: list[Any] = []
+    new: list[Any] = []
+    surplus: list[int] = []
     for sample_id, rows in wanted.items():
         pks = there[sample_id]
         for place, row in enumerate(rows):

@@ -130,7 +130,7 @@ def _tops(profile: Profile, step: float, min_significance: float) -> tuple[NDArr
     """Indices of the maxima that rise by ``min_significance``, with their "prominences" and "widths" (points)."""
     prominence = min_significance * profile.noise
     tops, properties = find_peaks(profile.height, prominence=prominence, width=(None, MAX_FWHM / step))
-    return tops, properties
+    return tops, {"prominences": properties["prominences"], "widths": properties["widths"]}
 
 
 def estimate_noise(pattern: PowderPattern) -> FloatArray:

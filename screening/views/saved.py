@@ -60,7 +60,7 @@ def _form(request: SignedInRequest, view: SavedView) -> SavedViewForm:
     if request.method == "POST":
         return SavedViewForm(request.POST, instance=view)
     initial: dict[str, Any] = {"columns": ",".join(view.columns)}
-    if view.pk is None:  # as the list shows it now
+    if view._state.adding:  # as the list shows it now
         asked = request.GET
         initial = {"query": asked.get("q"), "sort": asked.get("sort"), "columns": asked.get("columns")}
     return SavedViewForm(instance=view, initial=initial)

@@ -153,7 +153,7 @@ class TestExpectedLines:
 
 
 class TestWhatTheNetworkWeighs:
-    def weighed(self, loaded: LoadedNetwork, pattern: PowderPattern) -> tuple[float, np.ndarray]:  # type: ignore[type-arg]
+    def weighed(self, loaded: LoadedNetwork, pattern: PowderPattern) -> tuple[float, np.ndarray]:
         one = rebin(pattern)
         (said,) = predict(loaded, [one])
         constants = loaded.network.config.line_constants

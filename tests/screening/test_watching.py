@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(
         (folder / name).write_bytes(pattern_text(number, step=0.1))
     for n_there in (3, 9, 15):
         process = start()
-        wait_for(lambda n_there=n_there: sent_from(folder) >= n_there)
+        wait_for(partial(_has_sent, folder, n_there))
         process.send_signal(signal.SIGKILL)
         process.wait()
     process = start()
@@ -89,6 +90,10 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(
     assert PatternFile.objects.count() == len(names)
     assert sorted(Pattern.objects.values_list("name", flat=True)) == names
     assert sorted(path.name for path in folder.iterdir()) == names
+
+
+def _has_sent(folder: Path, n: int) -> bool:
+    return sent_from(folder) >= n
 
 
 def sent_from(folder: Path) -> int:
@@ -199,7 +204,7 @@ def test_the_uploader_is_offered_on_the_page_of_keys(client: Client) -> None:
     client.force_login(UserFactory.create(roles=["member"]))
     assert "/keys/icosa_upload.py" in client.get("/keys/").content.decode()
     sent = client.get("/keys/icosa_upload.py")
-    assert b"".join(sent) == Path(icosa_upload.__file__).read_bytes()  # type: ignore[arg-type]
+    assert b"".join(sent) == Path(icosa_upload.__file__).read_bytes()
     assert "attachment" in sent["Content-Disposition"]
 
 

@@ -69,7 +69,8 @@ def _unpacked(packed: bytes) -> list[PowderPattern]:
             raise PatternFileError(template, **values)
         return [
             PowderPattern(
-                *arrays[f"{number}"],
+                two_theta=arrays[f"{number}"][0],
+                intensity=arrays[f"{number}"][1],
                 wavelength=pattern["wavelength"],
                 metadata=pattern["metadata"],
                 warnings=tuple(Sentence(template, values) for template, values in pattern["warnings"]),
