@@ -147,7 +147,7 @@ class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
 def _refuse_packed(file: UploadedFile[bytes]) -> None:
     """One file a request: an archive of many is taken out step by step, which the upload page does."""
     try:
-        is_packed = is_packed_folder(file)  # type: ignore[arg-type]
+        is_packed = is_packed_folder(file)
     except PatternFileError as error:
         raise ValidationError({"file": [translated(error.sentence)]}) from error
     if is_packed:
