@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from samples.sentences import translated
-from samples.serializers import PlainTextField, SampleCodeField
+from samples.serializers import SampleCodeField
 from screening.models import (
     EvidenceFile,
     FollowUp,
@@ -100,8 +100,8 @@ class EvidenceUploadSerializer(serializers.Serializer[Any]):
 
     file = serializers.FileField(allow_empty_file=True)
     technique = serializers.ChoiceField(choices=Technique, required=False, allow_blank=True)
-    caption = PlainTextField(max_length=300, required=False, allow_blank=True)
-    scale_bar = PlainTextField(max_length=60, required=False, allow_blank=True)
+    caption = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    scale_bar = serializers.CharField(max_length=60, required=False, allow_blank=True)
     must_be_image = serializers.BooleanField(default=False, help_text="refuse what is no image, instead of keeping it")
 
 

@@ -25,6 +25,9 @@ SPACE_GROUPS_SEEN = ("Pm-3", "Im-3", "Pa-3", "Fm-3m", "Pm-3m", "P21/m", "C2/m")
 SYMMETRIES_SEEN = ("m-3-5", "5-fold", "3-fold", "2-fold", "10-fold", "m-3")
 
 
+NO_TECHNIQUE = _("Say by which technique it was seen.")
+
+
 def people_who_sign() -> QuerySet[User]:
     """Those who may enter evidence: a follow-up is given to one of them."""
     right = Permission.objects.filter(codename="add_outcome", content_type__app_label="screening")
@@ -38,7 +41,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
     bound_field_class = StyledBoundField
 
     edition = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    question = PlainTextField(
+    question = forms.CharField(
         label=_("What is asked"),
         max_length=500,
         required=False,
@@ -100,6 +103,10 @@ class PhaseForm(forms.ModelForm):  # type: ignore[type-arg]
             "notes",
         ]
         field_classes = {"uncertainty": TypedDecimalField, "share": TypedDecimalField}
+        error_messages = {
+            "technique": {"required": NO_TECHNIQUE},
+            "structure": {"required": _("Say which structure it has; “unknown” is one of them.")},
+        }
         labels = {
             "technique": _("Technique"),
             "uncertainty": _("± (at.%)"),
@@ -133,6 +140,11 @@ class LatticeForm(forms.ModelForm):  # type: ignore[type-arg]
         model = LatticeMeasurement
         fields = ["technique", "value", "unit", "uncertainty", "convention", "lattice_type", "confirmed", "notes"]
         field_classes = {"value": TypedDecimalField, "uncertainty": TypedDecimalField}
+        error_messages = {
+            "technique": {"required": NO_TECHNIQUE},
+            "value": {"required": _("Write the length that was measured, like 0.8706.")},
+            "convention": {"required": _("Say which of the six lengths it is; a_R follows from it.")},
+        }
         labels = {
             "technique": _("Technique"),
             "value": _("Value"),
@@ -230,13 +242,13 @@ class FilesForm(forms.Form):
         label=_("Any other file"), required=False, widget=_ManyFilesInput(attrs={"multiple": True})
     )
     technique = forms.ChoiceField(label=_("Technique"), required=False, choices=[("", "–"), *Technique.choices])
-    scale_bar = PlainTextField(
+    scale_bar = forms.CharField(
         label=_("Scale bar"),
         required=False,
         max_length=60,
         widget=forms.TextInput(attrs={"placeholder": "5 µm", "autocomplete": "off"}),
     )
-    caption = PlainTextField(
+    caption = forms.CharField(
         label=_("What is seen"),
         required=False,
         max_length=300,
@@ -271,7 +283,7 @@ class OutcomeForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose confirmed, refuted or inconclusive. Nothing was signed.")},
     )
-    reason = PlainTextField(
+    reason = forms.CharField(
         label=_("Reason"),
         max_length=1000,
         required=False,
@@ -312,7 +324,7 @@ class OutcomeForm(forms.Form):
 class CallOffForm(forms.Form):
     bound_field_class = StyledBoundField
 
-    why = PlainTextField(
+    why = forms.CharField(
         label=_("Why it is called off"),
         max_length=300,
         widget=forms.TextInput(attrs={"placeholder": _("The piece was used up"), "autocomplete": "off"}),
