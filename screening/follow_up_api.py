@@ -99,7 +99,7 @@ class EvidenceUploadSerializer(serializers.Serializer[Any]):
     """An image or any other file of a follow-up; TIFF, PNG and JPEG get a thumbnail."""
 
     file = serializers.FileField(allow_empty_file=True)
-    technique = serializers.ChoiceField(choices=Technique, required=False, allow_blank=True)
+    technique = serializers.ChoiceField(choices=Technique.choices, required=False, allow_blank=True)
     caption = serializers.CharField(max_length=300, required=False, allow_blank=True)
     scale_bar = serializers.CharField(max_length=60, required=False, allow_blank=True)
     must_be_image = serializers.BooleanField(default=False, help_text="refuse what is no image, instead of keeping it")
@@ -158,7 +158,7 @@ class FollowUpViewSet(viewsets.ReadOnlyModelViewSet[FollowUp]):
 class EvidenceFileViewSet(viewsets.ReadOnlyModelViewSet[EvidenceFile]):
     """Files of follow-ups."""
 
-    queryset = EvidenceFile.objects.current().without_thumbnails()  # type: ignore[attr-defined]
+    queryset = EvidenceFile.objects.current().without_thumbnails()
     serializer_class = EvidenceFileSerializer
     filterset_fields = ["follow_up", "technique", "sha256"]
     ordering_fields = ["added_at"]

@@ -207,20 +207,23 @@ def read_length(typed: Mapping[str, Any]) -> QuotedLength | None:
     """A length from the texts of `value`, `unit` and `convention`, or None where they are not one yet."""
     try:
         value = TypedDecimalField(min_value=Decimal("0.00001"), max_digits=9).clean(typed.get("value"))
-        return QuotedLength(value, LengthUnit(typed.get("unit")), LatticeConvention(typed.get("convention")))
-    except (ValidationError, ValueError):
+        return QuotedLength(value, LengthUnit(typed["unit"]), LatticeConvention(typed["convention"]))
+    except (ValidationError, ValueError, KeyError):
         return None
 
 
 class _ManyFilesInput(forms.FileInput):
     allow_multiple_selected = True
 
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return files.getlist(name) if files else []
+
 
 class _ManyFilesField(forms.FileField):
     """Any number of files, also none."""
 
     def clean(self, value: Any, initial: Any = None) -> list[Any]:
-        return [file for file in value or [] if file is not None]
+        return list(value or [])
 
 
 class FilesForm(forms.Form):
@@ -236,7 +239,7 @@ class FilesForm(forms.Form):
     photo = _ManyFilesField(
         label=_("Take a photo"),
         required=False,
-        widget=forms.FileInput(attrs={"accept": "image/*", "capture": "environment"}),
+        widget=_ManyFilesInput(attrs={"accept": "image/*", "capture": "environment"}),
     )
     others = _ManyFilesField(
         label=_("Any other file"), required=False, widget=_ManyFilesInput(attrs={"multiple": True})
@@ -254,9 +257,6 @@ class FilesForm(forms.Form):
         max_length=300,
         widget=forms.TextInput(attrs={"placeholder": _("Five-fold axis of the grey phase"), "autocomplete": "off"}),
     )
-
-    def __init__(self, typed: QueryDict | None = None, sent: Any = None) -> None:
-        super().__init__(typed, {name: sent.getlist(name) for name in sent} if sent is not None else None)
 
     def clean(self) -> None:
         if not any(self.cleaned_data.get(name) for name in ("images", "photo", "others")):
@@ -300,7 +300,7 @@ class OutcomeForm(forms.Form):
         super().__init__(typed)
         self.follow_up = follow_up
         scopes = ["", *follow_up.techniques_used]
-        self.fields["about"].widget.choices = [self._choice(scope, standing.get(scope)) for scope in scopes]  # type: ignore[attr-defined]
+        self.fields["about"].widget.choices = [self._choice(scope, standing.get(scope)) for scope in scopes]
 
     def _choice(self, technique: str, standing: Outcome | None) -> tuple[str, str]:
         name = str(Technique(technique).label) if technique else str(_("all evidence (overall)"))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from samples.xrd.sentences import Sentence, sentence
@@ -99,6 +100,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Grey values of detectors, 16 bits or more, spread from their lowest to their highest."""
     small = image.convert("F")
     small.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
-    low, high = small.getextrema()
-    scale = 255 / (high - low) if high > low else 0
-    return small.point(lambda grey: grey * scale - low * scale).convert("L").convert("RGB")
+    grey = np.asarray(small)
+    low, high = float(grey.min()), float(grey.max())
+    spread = (grey - low) * (255 / (high - low) if high > low else 0)
+    return Image.fromarray(spread.astype(np.uint8)).convert("RGB")

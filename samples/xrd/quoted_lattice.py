@@ -86,7 +86,9 @@ class QuotedLength:
         if predicted is None or self._agrees(predicted):
             return None
         nearer = next((other for other in self._otherwise() if other._agrees(predicted)), None)
-        return nearer and sentence(
+        if nearer is None:
+            return None
+        return sentence(
             "%(quoted)s is %(percent)s %% from the predicted a_R = %(predicted)s Å; as %(other)s it agrees with it:"
             " a_R = %(a_r)s Å. Correct it, or confirm that it is right as typed.",
             quoted=str(self),

@@ -188,7 +188,7 @@ class EvidenceFile(models.Model):
 
 def _image(content: File[bytes], name: str, must_be_image: bool) -> ImageFacts | None:
     try:
-        image = inspect_image(content)  # type: ignore[arg-type]  # a Django file reads and seeks as any other
+        image = inspect_image(content)
     except ImageError as error:
         if must_be_image:
             raise FollowUpError(error.sentence) from error

@@ -209,8 +209,8 @@ class FollowUp(models.Model):
     @property
     def techniques_used(self) -> list[Technique]:
         """Those by which something was found."""
-        rows = [*self.phases.all(), *self.lattice_measurements.all(), *self.kept_files]
-        used = {row.technique for row in rows}
+        found = (self.phases.all(), self.lattice_measurements.all(), self.kept_files)
+        used = {row.technique for rows in found for row in rows}
         return [technique for technique in Technique if technique in used]
 
     def revise(
@@ -225,9 +225,8 @@ class FollowUp(models.Model):
         if not by.has_perm("screening.change_followup"):
             raise FollowUpError(sentence("Evidence is entered by microscopists. Ask an administrator for that role."))
         check_shares(phases)
-        for row in (*phases, *measurements):
-            row.follow_up = self
-            row.full_clean(exclude=["id"])
+        self._check_rows(phases)
+        self._check_rows(measurements)
         with transaction.atomic():
             self._take_edition(edition, by)
             self.start()
@@ -359,6 +358,11 @@ class FollowUp(models.Model):
         """The first evidence is here."""
         if FollowUp.objects.filter(pk=self.pk, state=State.ASKED).update(state=State.IN_PROGRESS):
             self.state = State.IN_PROGRESS
+
+    def _check_rows(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            row.follow_up = self
+            row.full_clean(exclude=["id"])
 
     def _write_rows(self, before: Sequence[Row], rows: Sequence[Row]) -> None:
         """Make these the rows, in this order; a row is kept where there was one before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gemmi
 from django.core.exceptions import ValidationError
@@ -17,9 +17,6 @@ from samples.measured_composition import CompositionError, MeasuredComposition, 
 from samples.sentences import translated
 from samples.xrd.icosahedral import LatticeConvention
 from samples.xrd.quoted_lattice import LengthUnit, QuotedLength
-
-if TYPE_CHECKING:
-    from screening.models.follow_ups import FollowUp
 
 LEAST = Decimal("0.00001")
 
@@ -155,11 +152,7 @@ class ObservedPhase(models.Model):
         if not self.space_group:
             return {}
         written = self.space_group.strip()
-        group = (
-            gemmi.find_spacegroup_by_number(int(written[:4]))
-            if written.isdecimal()
-            else gemmi.find_spacegroup_by_name(written)
-        )
+        group = _space_group(written)
         if group is None:
             sentence = _("“%(group)s” is no space group. Write its symbol or number, like Pm-3 or 200.")
             return {"space_group": sentence % {"group": written}}
@@ -230,13 +223,17 @@ class LatticeMeasurement(models.Model):
 
     def clean(self) -> None:
         """A length that looks as if it were meant otherwise is taken once a person has confirmed just this one."""
-        if not (self.value and self.value > 0 and self.unit in self.Unit and self.convention in self.Convention):
+        if not self._can_be_read():
             return  # said already
         doubt = self.quoted.doubt(self.predicted)
         if doubt and self.confirmed != self.as_typed:
             raise ValidationError({"value": ValidationError(translated(doubt), code="doubt")})
         if not doubt:
             self.confirmed = ""
+
+    def _can_be_read(self) -> bool:
+        choices_stand = self.unit in self.Unit.values and self.convention in self.Convention.values
+        return choices_stand and self.value is not None and self.value > 0
 
     def as_evidence(self) -> dict[str, Any]:
         """What is signed on: as typed, with the a_R that it gives."""
@@ -256,8 +253,7 @@ class LatticeMeasurement(models.Model):
 
     @property
     def predicted(self) -> float | None:
-        follow_up: FollowUp | None = self.follow_up if self.follow_up_id else None
-        return follow_up.predicted_a_r if follow_up else None
+        return self.follow_up.predicted_a_r if self.follow_up_id else None
 
 
 def check_shares(phases: Iterable[ObservedPhase]) -> None:
@@ -279,6 +275,13 @@ def check_shares(phases: Iterable[ObservedPhase]) -> None:
                     "total": f"{total.normalize():f}",
                 },
             )
+
+
+def _space_group(written: str) -> gemmi.SpaceGroup | None:
+    """By its number or its symbol."""
+    if written.isdecimal():
+        return gemmi.find_spacegroup_by_number(int(written)) if 1 <= int(written) <= 230 else None
+    return gemmi.find_spacegroup_by_name(written)
 
 
 def _said(row: models.Model, names: Iterable[str]) -> dict[str, Any]:

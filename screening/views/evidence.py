@@ -102,7 +102,7 @@ def add_files(request: SignedInRequest, pk: int) -> HttpResponse:
     if n_kept:
         messages.success(request, ngettext("%(n)s file is kept.", "%(n)s files are kept.", n_kept) % {"n": n_kept})
     if refused and not n_kept:
-        form.add_error(None, refused)  # type: ignore[arg-type]
+        form.add_error(None, refused)
         return page_of(request, filled, files_form=form)
     for sentence in refused:
         messages.warning(request, sentence)
