@@ -14,16 +14,18 @@ import platform
 import statistics
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from benchmarks.review_queue import own_database
 
 PATTERNS_A_SAMPLE = 4
 N_VERSIONS = 2
 LOOKS = 5
+VERDICTS = ("refuted", "confirmed", "refuted", "inconclusive")
 
 
 def fill(n_results: int, n_outcomes: int) -> None:
-    """The lab of benchmarks.large_lab with twice the patterns and a retired version's calls; outcomes are signed one by one."""
+    """The lab of benchmarks.large_lab with twice the patterns and a retired version's calls."""
     from django.contrib.auth.models import Group, User
     from django.db import connection
 
@@ -42,17 +44,25 @@ def fill(n_results: int, n_outcomes: int) -> None:
     Candidate.objects.catch_up()
     signer = User.objects.get(username="mori")
     signer.groups.add(Group.objects.get(name="microscopist"))
-    for n, sample in enumerate(Sample.objects.order_by("pk")[:n_outcomes]):
-        follow_up = FollowUp.objects.create(sample=sample, opened_by=signer, changed_by=signer)
-        if n % 2:
-            LatticeMeasurement.objects.create(
-                follow_up=follow_up, technique="tem", value=f"{4.1 + n % 1000 / 1000:.3f}", unit="Å", convention="a_R"
-            )
-        verdict = ("refuted", "confirmed", "refuted", "inconclusive")[n % 4]
-        Outcome.objects.create(
-            follow_up=follow_up, sample=sample, verdict=verdict, signer=signer, meaning="for the benchmark",
-            reason="for the benchmark", evidence={}, evidence_sha256="0" * 64,
-        )  # fmt: skip
+    samples = Sample.objects.order_by("pk")[:n_outcomes]
+    follow_ups = FollowUp.objects.bulk_create(
+        FollowUp(sample=sample, opened_by=signer, changed_by=signer) for sample in samples
+    )
+    LatticeMeasurement.objects.bulk_create(
+        LatticeMeasurement(
+            follow_up=one, technique="tem", value=Decimal(4100 + n % 1000) / 1000, unit="Å", convention="a_R",
+            quasilattice_constant=4.1 + n % 1000 / 1000,
+        )
+        for n, one in enumerate(follow_ups) if n % 2
+    )  # fmt: skip
+    Outcome.objects.bulk_create(
+        Outcome(
+            follow_up=one, sample_id=one.sample_id, verdict=VERDICTS[n % len(VERDICTS)], signer=signer, number=n,
+            signed_at=datetime.now(UTC), sha256=f"{n:064x}", evidence={}, evidence_sha256="0" * 64,
+            meaning="for the benchmark", reason="for the benchmark",
+        )
+        for n, one in enumerate(follow_ups, start=1)
+    )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 

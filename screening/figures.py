@@ -33,6 +33,15 @@ SAME_WAVELENGTH = 0.001
 """Wavelengths (Å) that differ by less are drawn on one axis of 2θ."""
 
 
+CLEAR = {
+    "template": "none",
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "hovermode": "closest",
+}
+"""A layout without Plotly's own template, so that the page's light or dark shows through."""
+
+
 class Reflection(TypedDict):
     """What the page needs to place one reflection for any a_R: d = d_over_a_r · a_R."""
 
@@ -158,14 +167,7 @@ def drawn_points(intensity: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def clear_layout(**settings: object) -> go.Layout:
-    """A layout without Plotly's own template, so that the page's light or dark shows through."""
-    clear = {
-        "template": "none",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "hovermode": "closest",
-    }
-    return go.Layout(**clear, **settings)
+    return go.Layout(**CLEAR, **settings)
 
 
 def simulated_mark() -> go.layout.Annotation:

@@ -1,15 +1,15 @@
-"""How alloy systems stand: the classes of their patterns, and a score from these."""
+"""How alloy systems stand: the classes of their patterns, a score from these, and what follow-ups found."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Count, Q
 
 from samples.models import AlloySystem, Pattern, Sample
-from screening.models import ScreeningResult
+from screening.models import Outcome, ScreeningResult
 
 LEVELS = tuple(ScreeningResult.Level.values)
 
@@ -25,6 +25,8 @@ class SystemStanding:
     n_samples: int
     counts: Mapping[str, int]
     n_simulated: int = 0
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    """Samples by what came of their follow-up."""
 
     @property
     def n_screened(self) -> int:
@@ -43,7 +45,7 @@ class SystemStanding:
 
 
 def system_standings() -> list[SystemStanding]:
-    """Every system, the highest score first; three queries."""
+    """Every system, the highest score first; four queries."""
     n_samples = dict(
         Sample.objects.current().order_by().values_list("system").annotate(n=Count("pk")).values_list("system", "n")
     )
@@ -61,8 +63,14 @@ def system_standings() -> list[SystemStanding]:
     for system, level, n, n_simulated in calls:
         counts[system][level] = n
         simulated[system] += n_simulated
+    outcomes = Outcome.objects.answering().order_by().values_list("sample__system", "verdict").annotate(n=Count("pk"))
+    verdicts: dict[int, dict[str, int]] = defaultdict(dict)
+    for system, verdict, n in outcomes:
+        verdicts[system][verdict] = n
     standings = [
-        SystemStanding(system, n_samples.get(system.pk, 0), counts[system.pk], simulated[system.pk])
+        SystemStanding(
+            system, n_samples.get(system.pk, 0), counts[system.pk], simulated[system.pk], verdicts[system.pk]
+        )
         for system in AlloySystem.objects.all()
     ]
     return sorted(standings, key=lambda s: (s.score is None, -(s.score or 0), s.system.name))

@@ -37,6 +37,10 @@ function coloured(layout, { ink, grid, ground }) {
     hoverlabel: { namelength: -1 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink },
   };
+  if (layout.ternary) {
+    const axes = ["aaxis", "baxis", "caxis"].map((name) => [name, { ...layout.ternary[name], gridcolor: grid, linecolor: ink }]);
+    result.ternary = { ...layout.ternary, bgcolor: ground, ...Object.fromEntries(axes) };
+  }
   for (const name of Object.keys(layout)) {
     if (/^[xy]axis\d*$/.test(name)) {
       result[name] = { ...layout[name], gridcolor: grid, zerolinecolor: grid, linecolor: grid, spikecolor: ink };

@@ -15,6 +15,7 @@ from samples.comment_forms import CommentForm
 from samples.comparison import compositions_by_element
 from samples.models import AlloySystem, Comment, Following, Pattern, Sample
 from samples.requests import SignedInRequest
+from screening.maps import AlloyMap
 from screening.models import FollowUp, SavedView, ScreeningResult
 from screening.sample_table import COLUMNS, SampleTable, with_calls
 from screening.scores import LEVEL_POINTS, system_standings
@@ -122,6 +123,12 @@ def system(request: SignedInRequest, key: str) -> HttpResponse:
     shown = get_object_or_404(AlloySystem, key=key)
     table = SampleTable(Sample.objects.current().for_system(shown), request.GET)
     standing = next(standing for standing in system_standings() if standing.system == shown)
-    context = {"system": shown, "standing": standing, "table": table, "points": LEVEL_POINTS}
+    context = {
+        "system": shown,
+        "standing": standing,
+        "table": table,
+        "points": LEVEL_POINTS,
+        "map": AlloyMap(shown, request.GET.getlist("axis")),
+    }
     context["is_followed"] = Following.objects.is_followed(request.user, shown)
     return render(request, "screening/system.html", context)

@@ -272,7 +272,7 @@ class TestSystems:
     ) -> None:
         for text in ("Al43Si32Ru25", "Al6Mn", "Cd5.7Yb"):
             SampleFactory.create(composition_text=text)
-            with django_assert_num_queries(7):
+            with django_assert_num_queries(8):
                 client.get("/systems/")
 
 
