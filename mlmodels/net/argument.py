@@ -26,7 +26,6 @@ from samples.xrd.icosahedral import (
     ReflectionTable,
     d_over_a_r,
     equivalent_constants,
-    reflection_label,
     reflections,
 )
 from samples.xrd.pattern import FloatArray, PowderPattern
@@ -74,11 +73,12 @@ Verdict = Literal["seen", "missing", "hidden", "weak", "outside"]
 class Expected:
     """The lines to look for, strongest first; arrays of shape (n_lines,).
 
-    q: Q · a_R (dimensionless); weight: expected intensity, 1 for the strongest
+    labels: of the lines, like "18/29 (2 1 1 1 1 1)"; q: Q · a_R (dimensionless); weight: expected intensity, 1 for the strongest
     """
 
     table: ReflectionTable
     shell: NDArray[np.intp]
+    labels: list[str]
     q: FloatArray
     weight: FloatArray
 
@@ -144,15 +144,17 @@ def line_groups(
 
 def expected_lines(lattice_type: LatticeType, quasilattice_constant: float) -> Expected:
     """The N_EXPECTED strongest lines that lie on the network's grid at this a_R (Å), strongest first."""
-    table, q, weight = _ranked(lattice_type)
+    table, shells, labels, q, weight = _ranked(lattice_type)
     on_grid = (q > Q_MIN * quasilattice_constant) & (q < Q_MAX * quasilattice_constant)
-    shell = np.flatnonzero(on_grid)[:N_EXPECTED]
-    return Expected(table[0], table[1][shell], q[shell], weight[shell] / weight[shell][0])
+    rank = np.flatnonzero(on_grid)[:N_EXPECTED]
+    return Expected(table, shells[rank], [labels[i] for i in rank], q[rank], weight[rank] / weight[rank][0])
 
 
 @lru_cache(maxsize=2)
-def _ranked(lattice_type: LatticeType) -> tuple[tuple[ReflectionTable, NDArray[np.intp]], FloatArray, FloatArray]:
-    """All lines by falling expected intensity, without those beside a stronger one; table and shells, Q · a_R, intensity."""
+def _ranked(
+    lattice_type: LatticeType,
+) -> tuple[ReflectionTable, NDArray[np.intp], list[str], FloatArray, FloatArray]:
+    """All lines by falling expected intensity, without those beside a stronger one: table, shells, labels, Q · a_R, intensity."""
     table = reflections(lattice_type)
     envelope = np.exp(-2 * (table.q_perp / ENVELOPE_WIDTH) ** 2)
     weight = table.multiplicity * envelope * table.d_over_a_r**DECAY * np.where(table.superlattice, SUPERLATTICE, 1.0)
@@ -162,7 +164,8 @@ def _ranked(lattice_type: LatticeType) -> tuple[tuple[ReflectionTable, NDArray[n
         if not kept or np.abs(np.log(q[kept] / q[shell])).min() > MIN_DISTANCE:
             kept.append(int(shell))
     shells = np.array(kept)
-    return (table, shells), q[shells], weight[shells]
+    labels = table.labels()
+    return table, shells, [labels[shell] for shell in shells], q[shells], weight[shells]
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +229,7 @@ def _judged(measured: _Measured, expected: Expected, a_r: float) -> list[dict[st
     for i, shell in enumerate(expected.shell):
         table = expected.table
         line: dict[str, Any] = {
-            "label": reflection_label(table.n[shell], table.m[shell], table.indices[shell]),
+            "label": expected.labels[i],
             "n": int(table.n[shell]),
             "m": int(table.m[shell]),
             "strong": bool(expected.is_strong[i]),
