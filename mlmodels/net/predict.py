@@ -70,7 +70,7 @@ def load_network(checkpoint: Checkpoint, device: str | None = None, *, bf16: boo
     return LoadedNetwork(checkpoint.name, network.eval().to(where), calibration, where, bf16)
 
 
-def predict(loaded: LoadedNetwork, inputs: Sequence[NetworkInput], batch_size: int = 64) -> list[Prediction]:
+def predict(loaded: LoadedNetwork, inputs: Sequence[NetworkInput], batch_size: int = 32) -> list[Prediction]:
     """Predict each of ``inputs``; what else is in its batch does not matter to a pattern."""
     predictions: list[Prediction] = []
     for start in range(0, len(inputs), batch_size):
