@@ -316,7 +316,9 @@ class OutcomeForm(forms.Form):
             "verdict": self.cleaned_data["verdict"],
             "reason": self.cleaned_data["reason"],
             "technique": technique,
-            "amends": self.follow_up.outcomes.filter(pk=amends).first() if amends.isdecimal() else None,
+            "amends": self.follow_up.outcomes.filter(pk=amends).first()
+            if amends.isdecimal() and len(amends) < 19
+            else None,
             "seen": seen,
         }
 

@@ -64,8 +64,8 @@ class EvidenceFileQuerySet(models.QuerySet["EvidenceFile"]):
                 sha256=original.sha256,
                 defaults={"name": name, "file": original.name, "size": original.size, "added_by": by, **shown, **said},
             )
-            if file.archived_at:
-                file.restore()
+            if not made:
+                file.take_back(**said)
             follow_up.start()
             if made and image:
                 ring_thumbnails_on_commit()
@@ -165,6 +165,13 @@ class EvidenceFile(models.Model):
 
     def restore(self) -> None:
         self._set_archived(None)
+
+    def take_back(self, **said: Any) -> None:
+        """It was sent once more: out of the archive, with what was said of it this time."""
+        now = {name: value for name, value in said.items() if value}
+        for name, value in {**now, "archived_at": None}.items():
+            setattr(self, name, value)
+        self.save(update_fields=["archived_at", *now])
 
     def make_thumbnail(self) -> None:
         """Write the thumbnail of an image that was claimed, or why there is none."""

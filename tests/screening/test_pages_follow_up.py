@@ -272,8 +272,9 @@ class TestFiles:
         kept = EvidenceFile.objects.get()
         client.post(f"/evidence-files/{kept.pk}/archive/")
         assert FollowUp.objects.get().evidence() == {}
-        client.post(f"/follow-ups/{follow_up.pk}/files/", {"others": [sent("notes.txt", b"seen")]})
-        assert FollowUp.objects.get().kept_files == [kept]
+        again = {"others": [sent("notes.txt", b"seen")], "technique": "saed"}
+        client.post(f"/follow-ups/{follow_up.pk}/files/", again)
+        assert [(file.pk, file.technique) for file in FollowUp.objects.get().kept_files] == [(kept.pk, "saed")]
 
 
 class TestOutcome:
@@ -326,6 +327,7 @@ class TestOutcome:
             ({"verdict": ""}, "Choose confirmed, refuted or inconclusive"),
             ({"about": "ebsd::"}, "needs evidence"),
             ({"about": "nonsense"}, "needs evidence"),
+            ({"about": "tem::x"}, "evidence was changed"),
         ],
     )
     def test_what_is_missing_is_said(self, client: Client, filled: FollowUp, typed: dict[str, str], said: str) -> None:

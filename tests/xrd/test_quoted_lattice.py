@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples.xrd.icosahedral import LatticeConvention
@@ -36,6 +36,7 @@ def test_published_lengths_give_their_a_r(length: QuotedLength, a_r: float) -> N
     assert length.doubt() is None
 
 
+@settings(deadline=None)
 @given(st.decimals("0.00001", "9999", places=5), st.sampled_from(LatticeConvention), st.sampled_from(LengthUnit))
 def test_conversions_come_back_to_where_they_began(
     value: Decimal, convention: LatticeConvention, unit: LengthUnit
