@@ -133,7 +133,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     def tell(
         self, kind: NoticeKind, people: Iterable[int], *, about: str, address: str, by: User | None = None, n: int = 1
     ) -> None:
-        """Tell ``people`` (ids) of ``n`` things of this kind behind ``address``; five statements, however many people.
+        """Tell ``people`` (ids) of ``n`` things of this kind behind ``address``; as many statements for many people as for one.
 
         What waits unread for a person behind the same address grows by ``n``: "12 new calls", not twelve notices. Nobody is
         told what they did themselves, or what they have switched off.
