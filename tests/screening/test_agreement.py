@@ -137,9 +137,7 @@ class TestWhatIsTold:
         order = [wanted[pk] for pk in Agreement(Asked()).ledger.worst_first().result.tolist()]
         assert order == ["sure and wrong", "missed", "wrong", "rightly low", "right", "open"]
 
-    def test_recall_weighs_what_chance_drew(
-        self, production: ModelVersion, client: Client, member: User, settings: pytest.FixtureRequest
-    ) -> None:
+    def test_recall_weighs_what_chance_drew(self, production: ModelVersion, client: Client, member: User) -> None:
         for level, p, verdict in (("A", 0.9995, "confirmed"), ("D", 0.5, "confirmed"), ("D", 0.5, "refuted")):
             sample = SampleFactory.create()
             make_result(make_pattern(sample=sample), production, state="done", level=level, probability=p)
