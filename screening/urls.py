@@ -7,6 +7,7 @@ from django.urls import path
 from samples.pattern_views import original
 from screening.views import (
     agreement,
+    dossier,
     downloads,
     evidence,
     follow_ups,
@@ -30,6 +31,8 @@ urlpatterns = [
     path("samples/export/", sheets.export, name="sample-export"),
     path("samples/<str:code>/", samples.sample, name="sample"),
     path("samples/<str:code>/figure.json", downloads.sample_figure, name="sample-figure"),
+    path("samples/<str:code>/dossier/", dossier.dossier, name="dossier"),
+    path("samples/<str:code>/dossier/dossier.pdf", dossier.dossier_pdf, name="dossier-pdf"),
     path("s/<int:pk>/", samples.by_label, name="by-label"),
     path("views/", saved.saved_views, name="saved-views"),
     path("views/save/", saved.save_view, name="save-view"),
