@@ -111,7 +111,7 @@ def evidence_svg(evidence: NDArray[np.float32], *, says: str, notes: Iterable[st
 def _svg(parts: Iterable[str], height: float, says: str) -> SafeString:
     return SafeString(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(says)}"'
-        f' font-size="{LETTER_HEIGHT:g}" fill="#000">{"".join(parts)}</svg>'
+        f' font-size="{LETTER_HEIGHT:g}" font-family="Noto Sans, Helvetica, Arial, sans-serif" fill="#000">{"".join(parts)}</svg>'
     )
 
 
@@ -162,7 +162,7 @@ def _reflection_strip(frame: Frame, wavelength: float, predicted: PredictedLines
         yield _line(x, frame.bottom + 36, x, foot, colour=ICOSAHEDRAL_COLOUR, more=dashes)
         if is_strong and all(abs(x - other) > LABEL_APART for other in labelled):
             labelled.append(x)
-            yield _text(x, frame.bottom + 32, f"{table.n[i]}/{table.m[i]}", more=' font-size="8.5"')
+            yield _text(x, frame.bottom + 32, f"{table.n[i]}/{table.m[i]}", more=' font-size="7.5"')
     for line in predicted.expected:
         mark, angle = MARKS.get(line["verdict"]), line["two_theta"]
         if mark and angle is not None and first <= angle <= last:
