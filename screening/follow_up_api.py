@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -98,6 +98,7 @@ class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):
 class EvidenceUploadSerializer(serializers.Serializer[Any]):
     """An image or any other file of a follow-up; TIFF, PNG and JPEG get a thumbnail."""
 
+    follow_up = serializers.PrimaryKeyRelatedField(queryset=FollowUp.objects.all())
     file = serializers.FileField(allow_empty_file=True)
     technique = serializers.ChoiceField(choices=Technique.choices, required=False, allow_blank=True)
     caption = serializers.CharField(max_length=300, required=False, allow_blank=True)
@@ -131,32 +132,10 @@ class FollowUpViewSet(viewsets.ReadOnlyModelViewSet[FollowUp]):
     ordering_fields = ["opened_at"]
     ordering = ["-opened_at"]
     lookup_value_regex = NUMBER
-    scopes = {"files": "upload"}
-
-    @extend_schema(
-        request=EvidenceUploadSerializer,
-        responses={201: OpenApiResponse(EvidenceFileSerializer, "Kept; the same bytes again are the same file.")},
-    )
-    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
-    def files(self, request: Request, pk: str) -> Response:
-        """Send one file in."""
-        by = request.user
-        assert isinstance(by, User)
-        sent = EvidenceUploadSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        said = dict(sent.validated_data)
-        follow_up = self.get_object()
-        if not by.has_perm("screening.add_evidencefile"):
-            raise PermissionDenied
-        try:
-            kept = EvidenceFile.objects.add(follow_up, said.pop("file"), by, **said)
-        except FollowUpError as error:
-            raise ValidationError({"file": [translated(error.sentence)]}) from error
-        return Response(EvidenceFileSerializer(kept).data, status=status.HTTP_201_CREATED)
 
 
 class EvidenceFileViewSet(viewsets.ReadOnlyModelViewSet[EvidenceFile]):
-    """Files of follow-ups."""
+    """Images and other files of follow-ups; they stay as they came."""
 
     queryset = EvidenceFile.objects.current().without_thumbnails()
     serializer_class = EvidenceFileSerializer
@@ -164,6 +143,26 @@ class EvidenceFileViewSet(viewsets.ReadOnlyModelViewSet[EvidenceFile]):
     ordering_fields = ["added_at"]
     ordering = ["-added_at"]
     lookup_value_regex = NUMBER
+
+    parser_classes = [MultiPartParser]
+    scopes = {"create": "upload"}
+
+    @extend_schema(
+        request=EvidenceUploadSerializer,
+        responses={201: OpenApiResponse(EvidenceFileSerializer, "Kept; the same bytes again are the same file.")},
+    )
+    def create(self, request: Request) -> Response:
+        """Send one file in."""
+        by = request.user
+        assert isinstance(by, User)
+        sent = EvidenceUploadSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        said = dict(sent.validated_data)
+        try:
+            kept = EvidenceFile.objects.add(said.pop("follow_up"), said.pop("file"), by, **said)
+        except FollowUpError as error:
+            raise ValidationError({"file": [translated(error.sentence)]}) from error
+        return Response(EvidenceFileSerializer(kept).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True)

@@ -19,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from lims.roles import ROLES
 from mlmodels.models import ModelVersion
 from samples.models import Pattern, Sample
-from screening.models import ScreeningResult, ScreeningRun
+from screening.models import EvidenceFile, FollowUp, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version, make_result
 
@@ -364,6 +364,9 @@ def addresses() -> dict[str, str]:
 @pytest.fixture
 def filled(called: ScreeningResult) -> dict[str, str]:
     """Every address of the API, each about a row that is there."""
+    microscopist = UserFactory.create(roles=["microscopist"])
+    follow_up = FollowUp.objects.open(SampleFactory.create(), microscopist)
+    file = EvidenceFile.objects.add(follow_up, SimpleUploadedFile("notes.txt", b"seen"), microscopist)
     rows = {
         "samples": "ASR-001",
         "alloy-systems": "Al-Ru-Si",
@@ -372,6 +375,8 @@ def filled(called: ScreeningResult) -> dict[str, str]:
         "reviews": called.add_review(UserFactory.create(roles=["reviewer"]), "unsure", "for tests").pk,
         "runs": called.run_id,
         "models": called.model_version_id,
+        "follow-ups": follow_up.pk,
+        "evidence-files": file.pk,
     }
     return {
         name: address % dict.fromkeys(("pk", "code", "key"), rows.get(address.split("/")[3]))
@@ -381,7 +386,7 @@ def filled(called: ScreeningResult) -> dict[str, str]:
 
 class TestEveryAddress:
     def test_is_known(self) -> None:
-        assert len(addresses()) == 19
+        assert len(addresses()) == 25
 
     @pytest.mark.parametrize("role", ROLES)
     def test_is_read_by_every_role(self, filled: dict[str, str], role: str) -> None:
@@ -395,8 +400,9 @@ class TestEveryAddress:
         client = Client()
         client.force_login(UserFactory.create(roles=[role]))
         for name, address in filled.items():
-            taken = name in {"sample-list", "pattern-list"}
-            assert client.post(address, {}).status_code in ({400, 415} if taken else {405}), address
+            taken = name in {"sample-list", "pattern-list", "instrumentheartbeat-list"}
+            expected = {400, 415} if taken else {400, 403} if name == "evidencefile-list" else {405}
+            assert client.post(address, {}).status_code in expected, address
 
     def test_is_closed_to_a_person_without_a_role(self, filled: dict[str, str]) -> None:
         client = Client()

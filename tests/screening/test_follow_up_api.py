@@ -46,8 +46,8 @@ def image() -> SimpleUploadedFile:
     return SimpleUploadedFile("saed.png", written.getvalue())
 
 
-def send(client: Client, follow_up: FollowUp, file: Any, **said: str) -> Any:
-    return client.post(f"{API}follow-ups/{follow_up.pk}/files/", {"file": file, **said})
+def send(client: Client, to: FollowUp, file: Any, **said: str) -> Any:
+    return client.post(f"{API}evidence-files/", {"file": file, "follow_up": to.pk, **said})
 
 
 def test_one_is_read_as_a_whole(client: Client, follow_up: FollowUp) -> None:
@@ -79,6 +79,7 @@ def test_the_list_takes_a_fixed_number_of_queries(
         (SimpleUploadedFile("not.png", b"words"), {"must_be_image": "true"}, "is not an image"),
         (SimpleUploadedFile("empty.tif", b""), {}, "is empty"),
         (image(), {"technique": "magic"}, "not a valid choice"),
+        (image(), {"follow_up": str(10**30)}, "Invalid pk"),
     ],
 )
 def test_bad_input_is_answered_and_nothing_is_kept(
