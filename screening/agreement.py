@@ -240,6 +240,7 @@ class Agreement:
     def _frame(self) -> Iterable[tuple[str, int, int, float, float]]:
         """Of each class: calls, drawn ones, lowest and highest rate."""
         calls = ScreeningResult.objects.done().current().filter(reading__pattern__kind=Pattern.Kind.MEASUREMENT)
+        calls = calls.exclude(model_version__state=ModelVersion.State.RECORD)
         if self.version:
             calls = calls.filter(model_version=self.version)
         if self.asked.system:

@@ -55,7 +55,7 @@ def lattice_figure(comparison: LatticeComparison, names: Sequence[str]) -> go.Fi
     layout = clear_layout(
         xaxis={"title": {"text": _("a<sub>R</sub> measured (Å)")}, "anchor": "y2", "tickformat": ".3f"},
         yaxis={"title": {"text": _("a<sub>R</sub> called (Å)")}, "domain": [0.36, 1], "tickformat": ".3f"},
-        yaxis2={"title": {"text": _("called − measured (Å)")}, "domain": [0, 0.28], "tickformat": ".3f"},
+        yaxis2={"title": {"text": _("residual (Å)")}, "domain": [0, 0.28], "tickformat": ".3f"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         margin={"l": 75, "r": 15, "t": 40, "b": 45},
     )

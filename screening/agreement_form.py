@@ -39,7 +39,14 @@ class AgreementForm(forms.Form):
         assert isinstance(version, forms.ChoiceField)
         self._versions = {str(one.pk): one for one in ModelVersion.objects.defer("config")}
         named = [(key, one.name) for key, one in self._versions.items()]
-        version.choices = [("", _("the one in production")), *named, (POOLED, _("all versions together"))]
+        version.choices = [*named, (POOLED, _("all versions together"))]
+
+    def show(self, version: ModelVersion | None) -> None:
+        """Say in the field which version is shown, where the address names none."""
+        if version:
+            shown = self.data.copy()
+            shown["version"] = str(version.pk)
+            self.data = shown
 
     def asked(self) -> Asked:
         self.is_valid()

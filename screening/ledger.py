@@ -41,6 +41,11 @@ def is_simulated() -> Case:
     return Case(When(simulated, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
+def drawn_by_chance() -> Q:
+    """Calls that were recorded elsewhere were chosen by somebody, whatever the queue made of them here."""
+    return Q(candidate__drawn=True) & ~Q(model_version__state=ModelVersion.State.RECORD)
+
+
 def judged_calls(signed_from: date | None = None, signed_to: date | None = None) -> ScreeningResultQuerySet:
     """Calls on measurements whose sample has an outcome, with its `verdict`; one row a pattern and model version."""
     outcomes = Outcome.objects.answering()
@@ -84,7 +89,7 @@ class Ledger:
             "probability",
             "quasilattice_constant",
             "quasilattice_constant_sigma",
-            Case(When(candidate__drawn=True, then=F("candidate__inclusion_probability"))),
+            Case(When(drawn_by_chance(), then=F("candidate__inclusion_probability"))),
         )
         kinds: list[Any] = [np.int64] * 5 + [np.str_] * 2 + [np.bool_] + [np.float64] * 4
         columns = list(zip(*rows, strict=True)) or [()] * len(kinds)

@@ -32,16 +32,17 @@ def alloy_map_figure(alloys: AlloyMap, colour_by: str = "class") -> dict[str, An
     """Samples in the colour of their class or outcome and the shape of their outcome, phases joined to them."""
     place = _on_line if len(alloys.corners) == 2 else _in_triangle
     traces = [_joins(place, alloys.phases)] if alloys.phases else []
-    traces += _samples(place, alloys.samples, colour_by)
     traces += _phases(place, alloys.phases)
+    traces += _samples(place, alloys.samples, colour_by)
     layout = {
         **CLEAR,
         "legend": {"orientation": "h", "y": -0.08, "yanchor": "top", "x": 0},
-        "margin": {"l": 40, "r": 40, "t": 30, "b": 30},
+        "showlegend": True,
+        "margin": {"l": 50, "r": 50, "t": 35, "b": 30},
         **(_line_axes(alloys.names) if place is _on_line else _triangle_axes(alloys.names)),
     }
     if any(sample.simulated for sample in alloys.samples):
-        layout["annotations"] = [simulated_mark().to_plotly_json()]
+        layout["annotations"] = [{**simulated_mark().to_plotly_json(), "y": 1, "yshift": 0}]
     return {"data": traces, "layout": layout}
 
 
@@ -90,8 +91,8 @@ def _phases(place: Any, phases: Sequence[MappedPhase]) -> list[Trace]:
     """Icosahedral phases as stars, all others as small squares."""
     traces = []
     for icosahedral, name, symbol, colour in (
-        (True, _("icosahedral phase"), "star", ICOSAHEDRAL_COLOUR),
-        (False, _("other phase"), "square", OTHER_PHASE_COLOUR),
+        (True, _("icosahedral phase"), "star-open", ICOSAHEDRAL_COLOUR),
+        (False, _("other phase"), "square-open", OTHER_PHASE_COLOUR),
     ):
         of_kind = [one for one in phases if (one.phase.structure == ObservedPhase.Structure.ICOSAHEDRAL) is icosahedral]
         if of_kind:
@@ -101,7 +102,8 @@ def _phases(place: Any, phases: Sequence[MappedPhase]) -> list[Trace]:
                     row=-1,
                     mode="markers",
                     name=name,
-                    marker={"size": 13 if icosahedral else 8, "color": colour, "symbol": symbol},
+                    legendrank=2000,  # after the samples, though drawn below them
+                    marker={"size": 20 if icosahedral else 9, "color": colour, "symbol": symbol, "line": {"width": 2}},
                     text=[_said_of_phase(one) for one in of_kind],
                     customdata=[one.address for one in of_kind],
                     hovertemplate="%{text}<extra></extra>",
@@ -135,7 +137,7 @@ def _on_line(positions: Sequence[Position | None], row: Any, **trace: Any) -> Tr
 
 def _triangle_axes(names: Sequence[str]) -> dict[str, Any]:
     axes = {
-        f"{letter}axis": {"title": {"text": f"{name} (at.%)"}, "min": 0, "ticks": "outside", "tickcolor": OPEN_COLOUR}
+        f"{letter}axis": {"title": {"text": name}, "min": 0, "ticks": "outside", "tickcolor": OPEN_COLOUR}
         for letter, name in zip("abc", names, strict=True)
     }
     return {"ternary": {"sum": 100, "bgcolor": "rgba(0,0,0,0)", **axes}}

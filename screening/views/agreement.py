@@ -31,6 +31,7 @@ CSV_COLUMNS = (
 def agreement(request: HttpRequest) -> HttpResponse:
     form = AgreementForm(request.GET)
     answers = Agreement(form.asked())
+    form.show(answers.version)
     page = Paginator(answers.ledger.worst_first().result.tolist(), ROWS_A_PAGE).get_page(request.GET.get("page"))
     context = {"form": form, "agreement": answers, "page": page, "rows": _rows(answers, list(page))}
     return render(request, "screening/agreement.html", context)

@@ -46,7 +46,8 @@ class TestTheCase:
         assert shares(agreement) == {"A": (1, 1), "B": (0, 2), "C": (1, 1)}
         assert [round(one.a_r, 4) for one in agreement.measured.values()] == [4.353, 4.353]
         assert agreement.n_disagreements == 2
-        assert agreement.recall_called is None
+        Candidate.objects.consider(agreement.versions[-1].results.all())  # as if they had been put before people
+        assert Agreement(Asked(version=reported)).recall_called is None
 
     def test_our_calls_on_simulated_patterns_stand_beside_it_uncounted_until_asked_for(
         self, production: ModelVersion
@@ -66,6 +67,7 @@ class TestTheCase:
             assert said in page
         assert page.index("ASR-II<") < page.index("ASR-I<")  # the worst first
         assert "were recorded without p" in page
+        assert f'<option value="{reported.pk}" selected>' in client.get("/agreement/").content.decode()
         assert "SIMULATED" in page
 
 
