@@ -91,7 +91,11 @@ def _follow(request: SignedInRequest, thing: Sample | AlloySystem) -> HttpRespon
     else:
         Following.objects.begin(request.user, thing)
         messages.success(request, _("You follow %(thing)s: you will be told what happens to it.") % {"thing": thing})
-    return redirect("screening:sample", thing.code) if isinstance(thing, Sample) else redirect("screening:system", thing.key)
+    return (
+        redirect("screening:sample", thing.code)
+        if isinstance(thing, Sample)
+        else redirect("screening:system", thing.key)
+    )
 
 
 def _whole_comments() -> CommentQuerySet:

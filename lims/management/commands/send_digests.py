@@ -15,5 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SENDS_MAIL:
-            raise CommandError("This lab sends no mail. Set ICOSA_MAIL, like smtp://mail.lab.example:25, and try again.")
+            raise CommandError(
+                "This lab sends no mail. Set ICOSA_MAIL, like smtp://mail.lab.example:25, and try again."
+            )
         self.stdout.write(f"{send_digests()} sent")
