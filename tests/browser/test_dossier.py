@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("br
 def test_a_dossier_is_printed_from_the_browser(open_page: Callable[..., Page]) -> None:
     page = open_page("/samples/", color_scheme="dark")
     page.click("tbody th a")
-    page.click("text=Dossier")
+    page.click(".actions >> text=Dossier")
+    page.wait_for_url("**/dossier/")
     code = page.inner_text("h1").partition(" ")[0]
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     printed = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True))).pages
