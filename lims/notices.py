@@ -108,7 +108,7 @@ def my_settings(request: SignedInRequest) -> HttpResponse:
     return render(request, "notices/settings.html", context, status=422 if form.errors else 200)
 
 
-class PasswordForm(PasswordChangeForm):  # type: ignore[type-arg]
+class PasswordForm(PasswordChangeForm):
     bound_field_class = StyledBoundField
 
 

@@ -39,7 +39,7 @@ class NameField(PlainTextField):
         super().__init__(label=_("Name"), max_length=60, widget=forms.TextInput(attrs=attrs), **options)
 
 
-def check_free(name: str, *, but: int | None = None) -> None:
+def check_free(name: str, *, but: int = 0) -> None:
     if User.objects.filter(username__iexact=name).exclude(pk=but).exists():
         raise ValidationError(_("Somebody has the name %(name)s already. Take another one.") % {"name": name})
 

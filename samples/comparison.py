@@ -26,8 +26,6 @@ COMPARED_FIELDS = (
     "notes",
 )
 
-_SYSTEM = [AlloySystem._meta.get_field(name) for name in ("name", "notes")]
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -52,12 +50,11 @@ def differences(
 
 
 def system_differences(stored: AlloySystem, typed: AlloySystem) -> list[Difference]:
-    rows = [(field.verbose_name, field.value_from_object(stored), field.value_from_object(typed)) for field in _SYSTEM]
-    return [
-        Difference(force_str(label), before, after.replace("\r\n", "\n"))
-        for label, before, after in rows
-        if before != after.replace("\r\n", "\n")
+    rows = [
+        (_("order of the elements"), stored.name, typed.name),
+        (_("notes"), stored.notes, typed.notes.replace("\r\n", "\n")),
     ]
+    return [Difference(label, before, after) for label, before, after in rows if before.replace("\r\n", "\n") != after]
 
 
 def _shown(sample: Sample, name: str) -> str:

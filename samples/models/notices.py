@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -67,7 +68,7 @@ class FollowingQuerySet(models.QuerySet["Following"]):
         return self.filter(person=person, **_as_field(thing)).exists()
 
 
-def _as_field(thing: Sample | AlloySystem) -> dict[str, Sample | AlloySystem]:
+def _as_field(thing: Sample | AlloySystem) -> dict[str, Any]:
     return {"sample" if isinstance(thing, Sample) else "system": thing}
 
 

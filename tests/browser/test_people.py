@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -48,7 +48,12 @@ def test_what_was_typed_is_offered_again_until_it_is_saved(open_page: OpenPage) 
 def test_leaving_with_unsaved_words_is_asked_about(open_page: OpenPage) -> None:
     page = open_page("/samples/ASR-I/")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
     page.fill("#comments textarea", "not said yet")
     page.goto("/inbox/")
     assert asked == ["beforeunload"]

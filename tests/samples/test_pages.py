@@ -229,7 +229,7 @@ class TestArchive:
 class TestSystemOrder:
     def test_the_order_is_changed(self, client: Client, member: User) -> None:
         SampleFactory.create()
-        client.post("/systems/Al-Ru-Si/edit/", {"name": " Ｒｕ - Si–Al ", "notes": ""})
+        client.post("/systems/Al-Ru-Si/edit/", {"name": " Ｒｕ - Si–Al ", "notes": "", "edition": "1"})
         assert AlloySystem.objects.get().name == "Ru-Si-Al"
 
     def test_the_set_is_not(self, client: Client, member: User) -> None:
