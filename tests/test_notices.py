@@ -90,9 +90,7 @@ class TestTelling:
     ) -> None:
         people = {UserFactory.create().pk for _ in range(20)}
         for _twice in range(2):
-            with django_assert_max_num_queries(
-                7
-            ):  # a transaction's two, active, choices, waiting, two updates; or insert
+            with django_assert_max_num_queries(8):
                 Notice.objects.tell(NoticeKind.CALLS, people, about="Al-Si-Ru", address="/systems/Al-Ru-Si/", n=12)
         assert {notice.n for notice in Notice.objects.all()} == {24}
         assert str(Notice.objects.first()) == "Al-Si-Ru: 24 new calls of class A or B."
