@@ -23,6 +23,9 @@ from screening.proportions import Recall, Share, Stratum, recall, share_of_calls
 
 LEVELS = tuple(ScreeningResult.Level.values)
 ALWAYS_LOOKED_AT = ("A", "B")
+MOST_SYSTEMS = 20
+"""In the table; one more can be asked for by itself."""
+
 FEWEST_FOR_A_LINE = 3
 """Samples below which no straight line is told."""
 
@@ -139,7 +142,7 @@ class Agreement:
     @cached_property
     def counted(self) -> NDArray[np.bool_]:
         """Which rows of `everything` count: simulated patterns only where they are asked for."""
-        return ~self.everything.simulated | self.asked.simulated
+        return np.logical_not(self.everything.simulated) | self.asked.simulated
 
     @cached_property
     def in_system(self) -> NDArray[np.bool_]:
@@ -151,7 +154,7 @@ class Agreement:
         chosen = self.version
         if chosen is None:
             return np.ones(len(self.everything), dtype=np.bool_)
-        return self.everything.version == chosen.pk
+        return np.equal(self.everything.version, chosen.pk)
 
     @cached_property
     def versions(self) -> list[ModelVersion]:
@@ -202,8 +205,15 @@ class Agreement:
 
     @cached_property
     def by_system(self) -> list[GroupRow]:
-        judged = AlloySystem.objects.filter(pk__in=np.unique(self.everything.system).tolist())
+        """The MOST_SYSTEMS with the most calls."""
+        systems, n_calls = np.unique(self.everything.system[self.in_version], return_counts=True)
+        most = systems[np.argsort(-n_calls, kind="stable")][:MOST_SYSTEMS].tolist()
+        judged = AlloySystem.objects.filter(pk__in=most)
         return _groups(judged, self.everything.system, self.everything, self.counted, self.in_version)
+
+    @property
+    def n_more_systems(self) -> int:
+        return int(np.unique(self.everything.system[self.in_version]).size) - len(self.by_system)
 
     # Recall
 
@@ -212,13 +222,14 @@ class Agreement:
         """How the calls of each class were drawn for review; empty where none were, as with calls made elsewhere."""
         conclusive = self.ledger.conclusive
         answered = conclusive.where(~np.isnan(conclusive.inclusion))
-        frame = {level: numbers for level, *numbers in self._frame()}
+        frame = {level: (n_calls, n_drawn, low, high) for level, n_calls, n_drawn, low, high in self._frame()}
         rows = []
         for level in LEVELS if frame else ():
-            n_calls, *drawn = frame.get(level, (0, 0, 0.0, 0.0))
+            n_calls, n_drawn, lowest, highest = frame.get(level, (0, 0, 0.0, 0.0))
             calls = answered.where(answered.level == level)
             one = stratum(n_calls, calls.confirmed, 1 / calls.inclusion)
-            rows.append(Draw(level, *drawn, len(calls), int(calls.confirmed.sum()), one))
+            n_confirmed = int(calls.confirmed.sum())
+            rows.append(Draw(level, n_drawn, lowest, highest, len(calls), n_confirmed, one))
         return rows
 
     @cached_property

@@ -48,7 +48,7 @@ def lattice_figure(comparison: LatticeComparison, names: Sequence[str]) -> go.Fi
     traces = [_line(span := _span(comparison.measured), span, "dot", _("equal"))]
     if comparison.line:
         slope, intercept = comparison.line
-        traces.append(_line(span, slope * np.array(span) + intercept, "solid", _("straight line")))
+        traces.append(_line(span, [slope * end + intercept for end in span], "solid", _("straight line")))
     for level in np.unique(comparison.calls.level).tolist():
         traces += _points(comparison, level, names)
     traces.append(_line(span, [0, 0], "dot", "", yaxis="y2"))

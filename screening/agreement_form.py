@@ -44,9 +44,7 @@ class AgreementForm(forms.Form):
     def show(self, version: ModelVersion | None) -> None:
         """Say in the field which version is shown, where the address names none."""
         if version:
-            shown = self.data.copy()
-            shown["version"] = str(version.pk)
-            self.data = shown
+            self.data = {**{name: self.data[name] for name in self.data}, "version": str(version.pk)}
 
     def asked(self) -> Asked:
         self.is_valid()

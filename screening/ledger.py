@@ -103,11 +103,11 @@ class Ledger:
 
     @property
     def confirmed(self) -> NDArray[np.bool_]:
-        return self.verdict == Outcome.Verdict.CONFIRMED
+        return np.equal(self.verdict, str(Outcome.Verdict.CONFIRMED.value))
 
     @property
     def refuted(self) -> NDArray[np.bool_]:
-        return self.verdict == Outcome.Verdict.REFUTED
+        return np.equal(self.verdict, str(Outcome.Verdict.REFUTED.value))
 
     @property
     def conclusive(self) -> Ledger:

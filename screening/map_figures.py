@@ -6,7 +6,7 @@ Plain dictionaries: Plotly for Python would check the symbol of each of 5,000 ma
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ MANY = 500
 
 
 Trace = dict[str, Any]
+Place = Callable[..., Trace]
 
 
 def alloy_map_figure(alloys: AlloyMap, colour_by: str = "class") -> dict[str, Any]:
@@ -46,7 +47,7 @@ def alloy_map_figure(alloys: AlloyMap, colour_by: str = "class") -> dict[str, An
     return {"data": traces, "layout": layout}
 
 
-def _samples(place: Any, samples: Sequence[MappedSample], colour_by: str) -> list[Trace]:
+def _samples(place: Place, samples: Sequence[MappedSample], colour_by: str) -> list[Trace]:
     """A trace for each class, or for each outcome, so that the legend names them."""
     size = 6 if len(samples) > MANY else 11
     groups: dict[str, list[MappedSample]] = defaultdict(list)
@@ -87,7 +88,7 @@ def _legend(colour_by: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     }, CLASS_COLOURS
 
 
-def _phases(place: Any, phases: Sequence[MappedPhase]) -> list[Trace]:
+def _phases(place: Place, phases: Sequence[MappedPhase]) -> list[Trace]:
     """Icosahedral phases as stars, all others as small squares."""
     traces = []
     for icosahedral, name, symbol, colour in (
@@ -112,7 +113,7 @@ def _phases(place: Any, phases: Sequence[MappedPhase]) -> list[Trace]:
     return traces
 
 
-def _joins(place: Any, phases: Sequence[MappedPhase]) -> Trace:
+def _joins(place: Place, phases: Sequence[MappedPhase]) -> Trace:
     """Thin lines from each sample to its phases, all in one trace."""
     ends: list[Position | None] = []
     rows: list[int | None] = []
