@@ -53,7 +53,12 @@ def _goals(figures: Figures) -> Table:
 
 def _published(part: Figures) -> Table:
     rows = [[f"all a_R at once: {name}", interval(part[name])] for name in ("recall", "precision")]
-    for key, question in (("in_bin", "in the bin, p as it is"), ("in_bin_even_odds", "in the bin, even odds")):
+    questions = {
+        "even_odds": "all a_R at once, even odds",
+        "in_bin": "in the bin, p as it is",
+        "in_bin_even_odds": "in the bin, even odds",
+    }
+    for key, question in questions.items():
         rows += [[f"{question}: {name}", interval(one)] for name, one in part.get(key, {}).items()]
     rows += [[f"levels {which} a quasicrystal", levels(part[f"levels_{which}"])] for which in ("with", "without")]
     if "quasilattice_constant" in part:

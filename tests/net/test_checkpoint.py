@@ -94,5 +94,5 @@ def test_a_config_without_a_needed_field_is_refused(saved: Path) -> None:
 
 
 def test_an_unknown_name_lists_what_is_shipped() -> None:
-    with pytest.raises(CheckpointError, match="icosa-1"):
+    with pytest.raises(CheckpointError, match="icosa-2"):
         checkpoint.load("icosa-0")

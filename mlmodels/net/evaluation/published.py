@@ -17,6 +17,7 @@ from mlmodels.net.simulate import published_recipe
 A_R_RANGE = (4.0, 6.0)
 A_R_BIN = 0.025
 """Å; each of the 80 published networks answers for one such bin, and was tested on patterns of it and on ones without."""
+N_BINS = 80
 
 
 def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Report:
@@ -26,14 +27,17 @@ def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Repo
     negatives = predict(loaded, inputs_of(published_recipe(n, generator, icosahedral=0.0)))
     constants = batch.quasilattice_constant.numpy().astype(np.float64)
     asked = np.random.default_rng(generator.initial_seed()).uniform(*A_R_RANGE, size=n)
-    odds = _odds_of_test(loaded)
+    odds, odds_in_bin = _even_odds(loaded, bins=1), _even_odds(loaded, bins=N_BINS)
     detected = probabilities(positives) > 0.5
     return {
         **_recall_and_precision(probabilities(positives), probabilities(negatives)),
         "levels_with": levels(positives),
         "levels_without": levels(negatives),
+        "even_odds": _recall_and_precision(against_none(positives, odds), against_none(negatives, odds)),
         "in_bin": _recall_and_precision(in_bin(positives, constants), in_bin(negatives, asked)),
-        "in_bin_even_odds": _recall_and_precision(in_bin(positives, constants, odds), in_bin(negatives, asked, odds)),
+        "in_bin_even_odds": _recall_and_precision(
+            in_bin(positives, constants, odds_in_bin), in_bin(negatives, asked, odds_in_bin)
+        ),
         "quasilattice_constant": quasilattice_errors(
             np.array([one.quasilattice_constant for one in positives])[detected],
             np.array([one.quasilattice_constant_sigma for one in positives])[detected],
@@ -51,15 +55,24 @@ def in_bin(predictions: Sequence[Prediction], constants: ArrayLike, odds: float 
     low = A_R_RANGE[0] + A_R_BIN * np.floor((np.asarray(constants) - A_R_RANGE[0]) / A_R_BIN)
     near = np.abs(CANDIDATES - (low + A_R_BIN / 2)[:, None]) < A_R_BIN
     evidence = np.array([one.evidence for one in predictions], dtype=np.float64)
-    inside = odds * probabilities(predictions) * (evidence * near).sum(axis=1)
+    return against_none(predictions, odds * (evidence * near).sum(axis=1))
+
+
+def against_none(predictions: Sequence[Prediction], odds: ArrayLike = 1.0) -> NDArray[np.float64]:
+    """Probability of a quasicrystal where there is one or nothing; the approximants are not asked.
+
+    odds: by which those of the network are multiplied, one number or one a pattern
+    """
+    there = np.asarray(odds) * probabilities(predictions)
     none = np.array([one.probabilities["none"] for one in predictions])
-    return np.asarray(inside / np.maximum(inside + none, np.finfo(np.float64).tiny))
+    return np.asarray(there / np.maximum(there + none, np.finfo(np.float64).tiny))
 
 
-def _odds_of_test(loaded: LoadedNetwork) -> float:
-    """In the published test half of the patterns hold a quasicrystal of the bin: its odds over those of the calibration mix."""
+def _even_odds(loaded: LoadedNetwork, bins: int) -> float:
+    """Half of the patterns of the published test hold a quasicrystal of the one of ``bins`` that is asked: its odds over those of
+    the calibration mix."""
     prior = loaded.calibration.prior
-    in_a_bin = prior.get("icosahedral", 0.0) * A_R_BIN / (A_R_RANGE[1] - A_R_RANGE[0])
+    in_a_bin = prior.get("icosahedral", 0.0) / bins
     return prior["none"] / in_a_bin if in_a_bin else 1.0
 
 
