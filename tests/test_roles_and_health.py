@@ -41,7 +41,8 @@ def test_every_role_sees_everything_of_the_lab_and_only_admins_let_people_in() -
     looks = Permission.objects.filter(codename__startswith="view_", content_type__app_label__in=FLOORS)
     internal = {"readingarrays", "weightspart", "sampleelement", "sampleword"}
     internal |= {"argument", "observedphase", "latticemeasurement", "refusedfile", "loggedsample", "packedfolder"}
-    internal |= {"sheetimport", "sheetrow", "sheetchange", "sheetcolumns", "matchingrule", "savedview"}  # by their pages
+    # These are shown by their own pages:
+    internal |= {"sheetimport", "sheetrow", "sheetchange", "sheetcolumns", "matchingrule", "savedview"}
     for look in looks.select_related("content_type").exclude(content_type__model__in=internal):
         name = f"{look.content_type.app_label}.{look.codename}"
         assert all(person.has_perm(name) for person in people.values()), name
