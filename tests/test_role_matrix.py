@@ -202,7 +202,7 @@ class Asker:
         for name, value in self.cookies.items():
             self.client.cookies[name] = value
         with transaction.atomic():
-            response = self.client.generic(verb, path, headers=self.headers)
+            response: HttpResponseBase = self.client.generic(verb, path, headers=self.headers)
             transaction.set_rollback(True)
             if isinstance(response, StreamingHttpResponse):
                 list(response)  # by which its file is closed
