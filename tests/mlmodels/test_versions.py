@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from mlmodels.models import ModelVersion, Promotion, PromotionError, WeightsPart
-from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, CheckpointError, locate
+from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, CheckpointError, locate, shipped_checkpoints
 from mlmodels.registry import network_for
 from samples.models.unchanging import UnchangingError
 from tests.networks import tiny_checkpoint
