@@ -68,7 +68,13 @@ def test_a_goal_is_reached_from_its_own_side() -> None:
 def test_every_goal_has_its_row(figures: dict[str, Any]) -> None:
     asked = "\n".join(goal.question for goal in goals(figures))
     for part in (
-        *("all a_R at once, p as it is: recall", "in the bin", "class C or better", "crystalline: p > 0.5", "amorphous: p > 0.5"),
+        *(
+            "all a_R at once, p as it is: recall",
+            "in the bin",
+            "class C or better",
+            "crystalline: p > 0.5",
+            "amorphous: p > 0.5",
+        ),
         *("Cd-Yb, Tsai (P): r at which 50 %", "icosahedrite, Mackay (F): r at which 90 %", "class A at r = 1"),
         *("1/1, by phason strain: called", "2/1, by phason strain: named", "a_R, median relative error"),
         *("Co, 2θ 23–97°", "Mo, 2θ 9–34°", "Ag, 2θ 7–27°", "2θ 20–70°", "2θ 30–80°", "0.05°", "patterns/s"),
