@@ -90,6 +90,12 @@ SAMPLES = (
     DemoSample("ACI-001", "Al65Cu20Ir15", Phase("icosahedral", 4.48, "F", 0.9), SIMULATED),
     DemoSample("ACI-002", "Al60Cu30Ir10", Phase("none"), SIMULATED),
     DemoSample("ACI-003", "Al63Cu25Ir12", Phase("icosahedral", 4.47, "F", 0.04), SIMULATED),
+    DemoSample("ASR-101", "Al45Si30Ru25", Phase("icosahedral", 4.353, "F", 0.5), SIMULATED),
+    DemoSample("ASR-102", "Al50Si26Ru24", Phase("icosahedral", 4.35, "F", 0.35), SIMULATED),
+    DemoSample("ASR-103", "Al38Si37Ru25", Phase("none"), SIMULATED),
+    DemoSample("AMI-004", "Al72Mn20Ir8", Phase("icosahedral", 4.59, "P", 0.4), SIMULATED),
+    DemoSample("ACI-004", "Al64Cu22Ir14", Phase("icosahedral", 4.48, "F", 0.5), SIMULATED),
+    DemoSample("APC-003", "Al71Pt12Co17", Phase("icosahedral", 4.55, "F", 0.6), SIMULATED),
 )  # fmt: skip
 
 

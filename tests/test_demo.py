@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from lims.demo import SAMPLES
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -97,7 +99,7 @@ def test_demo_comes_up_shows_the_case_and_stops(tmp_path: Path) -> None:
     reported = {code: (level, p) for code, level, p, state in calls if state == "record"}
     assert reported == {"ASR-I": ("A", None), "ASR-II": ("B", None), "ASR-III": ("B", None), "ASR-IV": ("C", None)}
     ours = {code: p for code, _level, p, state in calls if state == "production"}
-    assert len(ours) == 18
+    assert len(ours) == len(SAMPLES)
     assert all(p is not None for p in ours.values())
 
 

@@ -59,6 +59,6 @@ def test_works_without_javascript(open_page: OpenPage) -> None:
     expect(page.get_by_role("link", name="Samples", exact=True)).to_be_visible()
     plain: FilePayload = {"name": "plain.xy", "mimeType": "text/plain", "buffer": pattern_text(seed=4711)}
     page.set_input_files("#files", files=[plain])
-    page.click("#upload-form button")
+    page.click("#upload-form button.btn-primary")
     page.wait_for_url("**/runs/*/")
     expect(page.locator(".card-row")).to_contain_text("plain.xy")

@@ -37,7 +37,7 @@ def test_lines_of_a_known_phase_lie_over_the_pattern(open_page: OpenPage) -> Non
     page.goto("/review/next/?system=Al-Ru-Si")
     expect(page.locator("#pattern-figure .main-svg").first).to_be_visible(timeout=SOON)
     page.check("[data-sticks-url]")
-    page.wait_for_function("document.getElementById('pattern-figure').data.some(({ name }) => name === 'AlRu (Fm-3m)')")
+    expect(page.locator("#pattern-figure .legendtext", has_text="AlRu (Fm-3m)")).to_be_visible(timeout=SOON)
     drawn = "document.getElementById('pattern-figure').data.find(({ name }) => name === 'AlRu (Fm-3m)').x[0]"
     assert page.evaluate(drawn) == pytest.approx(27.37, abs=0.01)  # 1 1 1 of a = 5.6402 Å with Cu Kα1
 

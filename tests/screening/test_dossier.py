@@ -187,7 +187,7 @@ class TestPage:
         self, client: Client, member: User
     ) -> None:
         pattern = make_pattern(sample=SampleFactory.create(code="ASR-001"), content=pattern_text())
-        version = a_version("icosa-2")
+        version = a_version("another network")
         make_result(pattern, version)
         pattern.correct(member, wavelength=1.7889, reason="it was the Co tube")
         text = said(client)
