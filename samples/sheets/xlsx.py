@@ -1,6 +1,6 @@
 """Workbooks (.xlsx, .xlsm): the cells as values, with what a plain list of values would lose.
 
-A reader of our own: openpyxl takes ten times as long over XML that is guarded, does not tell a formula without a result
+A reader of our own: openpyxl is slow over XML that is guarded, does not tell a formula without a result
 from an empty cell, nor, where it reads as it goes, which cells are merged.  Dates and number formats are its.
 """
 
