@@ -67,9 +67,9 @@ def test_a_path_is_a_label_and_leads_nowhere(path: str, label: str) -> None:
 
 
 def test_paths_in_an_archive_are_made_harmless() -> None:
-    assert set(contents(zipped(("../../etc/cron.d/x", b"1"), ("/root/y", b"2"), ("C:/z", b"3")))) == {
+    assert set(contents(zipped(("../../etc/cron.d/x", b"1"), ("/etc/y", b"2"), ("C:/z", b"3")))) == {
         "etc/cron.d/x",
-        "root/y",
+        "etc/y",
         "z",
     }
 
