@@ -74,6 +74,7 @@ PAGES: list[tuple[set[str], str]] = [
     (MICROSCOPISTS, "screening:evidence-file-archive"),
     (MEMBERS, "screening:agreement screening:agreement-csv screening:agreement-reliability"),
     (MEMBERS, "screening:agreement-lattices"),
+    (MEMBERS, "screening:model-list screening:model"),
 ]
 
 API: list[tuple[set[str], str]] = [
