@@ -60,17 +60,23 @@ def simulate(
         raise ValueError(
             f"The generator is on {draw.device}, and the patterns are wanted on {device}; make both alike."
         )
-    published = draw.chance(n, config.published_share)
-    here, there = torch.nonzero(published).squeeze(1), torch.nonzero(~published).squeeze(1)
+    # A number of each kind that does not vary: a GPU plans its Fourier transforms anew for every other number of patterns.
+    order = torch.randperm(n, generator=generator, device=draw.device)
+    here, there = order.tensor_split([_rounded(n * config.published_share, draw)])
     parts = []
     if here.numel():
         parts.append(published_recipe(here.numel(), generator))
     if there.numel():
         parts.append(_mixtures(there.numel(), config, draw))
-    order = torch.argsort(torch.cat([here, there]))
+    place = torch.argsort(order)
     return SimulatedBatch(
-        **{name: torch.cat([getattr(part, name) for part in parts])[order] for name in SimulatedBatch.__slots__}
+        **{name: torch.cat([getattr(part, name) for part in parts])[place] for name in SimulatedBatch.__slots__}
     )
+
+
+def _rounded(number: float, draw: Draw) -> int:
+    """One of the two integers beside ``number``, by chance, so that it is right on the mean."""
+    return int(number + float(draw.uniform(1)))
 
 
 def published_recipe(n: int, generator: torch.Generator, icosahedral: float = 0.5) -> SimulatedBatch:

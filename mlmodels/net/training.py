@@ -48,6 +48,7 @@ class TrainingConfig:
     steps: of ``workers`` × ``batch`` patterns each
     block: patterns simulated at once by one worker
     average: decay of the running average of the weights, which is what is kept
+    compiled: whether torch.compile makes the network faster first; it pays on a GPU, and needs a C compiler
     start: SHA-256 of the weights that training begins from; empty where it begins at random ones
     """
 
@@ -66,6 +67,7 @@ class TrainingConfig:
     warm_up: int = 150
     decay_share: float = 0.4
     average: float = 0.999
+    compiled: bool = False
     start: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -89,7 +91,14 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
             NetworkConfig.tiny(), SimulationConfig.tiny(), steps=20, batch=16, block=32, warm_up=5, bf16=False
         ),
         "laptop": TrainingConfig(network, steps=13_000, workers=2),
-        "gpu": TrainingConfig(replace(network, trunk_channels=64, hidden=128), steps=30_000, batch=1024, block=4096),
+        "gpu": TrainingConfig(
+            replace(network, trunk_channels=48, trunk_dilations=(1, 2, 4, 8), hidden=128),
+            steps=12_000,
+            batch=1024,
+            block=65_536,
+            warm_up=400,
+            decay_share=0.5,
+        ),
     }
     if name not in presets:
         raise ValueError(f"no preset {name!r}; there are {', '.join(presets)}")
@@ -172,6 +181,7 @@ class _Worker:
         if start is not None:
             self.network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in start.items()})
         self.network.to(self.device)
+        self.forward = torch.compile(self.network) if config.compiled else self.network
         self.average = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
         self.parameters = list(self.network.parameters())
         self.optimiser = torch.optim.AdamW(
@@ -195,7 +205,7 @@ class _Worker:
     def learn(self, batch: SimulatedBatch) -> tuple[float, NetworkOutput]:
         """One step on one batch; returns the loss and the output before it."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
-            output = self.network(batch.intensity, batch.measured)
+            output = self.forward(batch.intensity, batch.measured)
         loss = loss_of(output, batch)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -205,13 +215,17 @@ class _Worker:
             group["lr"] = self.config.learning_rate_at(self.step)
         self.optimiser.step()
         self.step += 1
-        decay = min(self.config.average, self.step / (self.step + 10))
-        for name, tensor in self.network.state_dict().items():
-            if tensor.is_floating_point():
-                self.average[name].lerp_(tensor, 1 - decay)
-            else:
-                self.average[name].copy_(tensor)
+        self._follow()
         return float(loss.detach()), output
+
+    def _follow(self) -> None:
+        """Move the running average towards the weights."""
+        decay = min(self.config.average, self.step / (self.step + 10))
+        now = self.network.state_dict()
+        moving = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([self.average[name] for name in moving], [now[name] for name in moving], 1 - decay)
+        for name in now.keys() - set(moving):
+            self.average[name].copy_(now[name])
 
     def save(self, path: Path) -> None:
         """Everything that the next step depends on, written whole; no pickle."""
@@ -246,6 +260,7 @@ def _device_of(rank: int) -> torch.device:
 def _run_worker(config: TrainingConfig, state: Path, rank: int, start: Weights | None) -> None:
     if config.workers > 1:
         torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
     worker = _Worker(config, rank, start)
     if state.exists():
         worker.load(state)
