@@ -18,7 +18,8 @@ LOOK = (
     *(f"samples.view_{name}" for name in ("alloysystem", "sample", "synthesisstep", "weighedmass")),
     *("samples.view_comment", "samples.view_commentedition", "auth.view_user"),
     *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
-    *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion")),
+    *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion", "dataset", "datasetentry")),
+    *("mlmodels.view_datasetchoice", "mlmodels.view_freeze", "screening.view_labelevidence"),
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
     *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase", "instrumentheartbeat")),
     *(f"screening.view_{name}" for name in ("followup", "evidencefile", "outcome")),
@@ -44,9 +45,10 @@ FOLLOW_UP = (
 
 CURATE = (
     *("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion"),
+    *("mlmodels.add_dataset", "mlmodels.change_dataset", "mlmodels.freeze_dataset"),
     "screening.change_matchingrule",
 )
-"""Decide which network screens, and how files find their samples."""
+"""Decide which network screens, what the next one learns from, and how files find their samples."""
 
 ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_group")
 """Let people in and give them roles."""

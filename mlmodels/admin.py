@@ -1,10 +1,10 @@
-"""Model versions in the admin: to look at; promoting has its own page and its own record."""
+"""Model versions and data sets in the admin: to look at; promoting and freezing have their own pages and records."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from mlmodels.models import ModelVersion, Promotion
+from mlmodels.models import Dataset, DatasetChoice, ModelVersion, Promotion
 from samples.admin import RowsInline, WrittenOnceAdmin
 
 
@@ -21,3 +21,17 @@ class ModelVersionAdmin(WrittenOnceAdmin):
     search_fields = ("name", "sha256", "notes")
     fields = ("name", "state", "sha256", "thresholds_version", "made_at", "promoted_at", "config", "notes")
     inlines = (PromotionInline,)
+
+
+class ChoiceInline(RowsInline):
+    model = DatasetChoice
+    fields = readonly_fields = ("pattern", "side", "label", "reason", "chosen_by", "chosen_at")
+
+
+@admin.register(Dataset)
+class DatasetAdmin(WrittenOnceAdmin):
+    list_display = ("name", "version", "state", "n_entries", "frozen_by", "frozen_at")
+    list_filter = ("state",)
+    list_select_related = ("frozen_by",)
+    search_fields = ("name", "sha256", "notes")
+    inlines = (ChoiceInline,)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.db import connection
 
 from samples.append_only import is_guarded
 from samples.models.signed import ChainHead, SignedEntry
+
+
+def signed_models() -> list[type[SignedEntry]]:
+    return [model for model in apps.get_models() if issubclass(model, SignedEntry)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from samples.append_only import signed_models, taking_off
+from samples.append_only import guarded_models, taking_off
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,7 +17,7 @@ def databases_can_be_emptied() -> Iterator[None]:
     sql_flush = operations.sql_flush
 
     def sql_flush_with_triggers_off(self, style, tables, **options):  # type: ignore[no-untyped-def]
-        off = [statement for model in signed_models() for statement in taking_off(self.connection, model)]
+        off = [statement for model in guarded_models() for statement in taking_off(self.connection, model)]
         return [*off, *sql_flush(self, style, tables, **options)]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.append_only import Guard
 from samples.models.unchanging import Unchanging
 
 
@@ -53,6 +54,8 @@ class SignedEntry(Unchanging):
     later is nullable: None is left out of the hash, so the entries from before keep theirs. No file fields: point to a
     row that has the file's hash. Bulk_create is refused by the database, as it gives no numbers.
     """
+
+    database_guard = Guard()
 
     number = models.PositiveBigIntegerField(_("number"), unique=True, editable=False)
     signer = models.ForeignKey(

@@ -5,6 +5,7 @@ from screening.models.candidates import Candidate
 from screening.models.evidence_files import EvidenceFile
 from screening.models.follow_ups import FollowUp, FollowUpConflict
 from screening.models.instruments import InstrumentHeartbeat
+from screening.models.label_evidence import LabelEvidence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique
 from screening.models.outcomes import FollowUpError, Outcome
 from screening.models.packed import PackedFolder
@@ -25,6 +26,7 @@ __all__ = [
     "FollowUpConflict",
     "FollowUpError",
     "InstrumentHeartbeat",
+    "LabelEvidence",
     "LatticeMeasurement",
     "LoggedSample",
     "MatchingRule",

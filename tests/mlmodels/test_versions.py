@@ -26,7 +26,7 @@ def register(seed: int = 1) -> ModelVersion:
 
 
 def test_weights_come_back_byte_by_byte_in_parts_that_no_database_minds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlmodels.models.PART_SIZE", 10_000)
+    monkeypatch.setattr("mlmodels.models.versions.PART_SIZE", 10_000)
     version = register()
     assert version.weights_parts.count() > 1
     assert version.checkpoint().weights() == tiny_checkpoint().weights()

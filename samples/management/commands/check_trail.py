@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from samples.append_only import signed_models
-from samples.trail import check_chain
+from samples.trail import check_chain, signed_models
 
 
 class Command(BaseCommand):
