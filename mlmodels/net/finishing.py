@@ -13,6 +13,8 @@ import torch
 from mlmodels.net import calibration
 from mlmodels.net.calibration import Calibration
 from mlmodels.net.checkpoint import Checkpoint
+from mlmodels.net.curated import CuratedPatterns
+from mlmodels.net.mixing import CuratedSource
 from mlmodels.net.network import Network
 from mlmodels.net.predict import LoadedNetwork, best_constants, forward
 from mlmodels.net.simulate import SimulationConfig, simulate
@@ -25,19 +27,28 @@ CALIBRATION_SHARES = (0.10, 0.04, 0.04, 0.82)
 CALIBRATION_PUBLISHED_SHARE = 0.05
 """The prior: one pattern in eight holds a quasicrystal (of the published recipe's, half do).  A laboratory that hunts measures more
 patterns without one than training shows, where near to half and half learns best."""
+MOST_DRAWS = 4
 BLOCK = 500
 DETECTED = 0.5
 
 
 def make_checkpoint(
-    name: str, config: TrainingConfig, network: Network, command: str, n_calibration: int = N_CALIBRATION
+    name: str,
+    config: TrainingConfig,
+    network: Network,
+    command: str,
+    n_calibration: int = N_CALIBRATION,
+    validation: CuratedPatterns | None = None,
 ) -> Checkpoint:
-    """Calibrate the trained ``network`` and gather what belongs with its weights; metrics are added by an evaluation."""
+    """Calibrate the trained ``network`` and gather what belongs with its weights; metrics are added by an evaluation.
+
+    validation: measured patterns that training did not see; in the calibration they stand among the simulated ones
+    """
     return Checkpoint(
         name=name,
         arrays={key: tensor.detach().cpu().numpy() for key, tensor in network.state_dict().items()},
         network=config.network.as_json(),
-        calibration=calibrate(network, config.simulation, config.seed, n_calibration).as_json(),
+        calibration=calibrate(network, config, n_calibration, validation).as_json(),
         training=config.as_json(),
         command=command,
         git_revision=git_revision(),
@@ -50,16 +61,27 @@ def calibration_mix(simulation: SimulationConfig) -> SimulationConfig:
     return replace(simulation, class_shares=CALIBRATION_SHARES, published_share=CALIBRATION_PUBLISHED_SHARE)
 
 
-def calibrate(network: Network, simulation: SimulationConfig, seed: int, n: int = N_CALIBRATION) -> Calibration:
-    """Fit the calibration of ``network`` on ``n`` patterns of ``calibration_mix(simulation)``."""
-    simulation = calibration_mix(simulation)
+def calibrate(
+    network: Network, config: TrainingConfig, n: int = N_CALIBRATION, validation: CuratedPatterns | None = None
+) -> Calibration:
+    """Fit the calibration of ``network`` on ``n`` patterns of ``calibration_mix``.
+
+    Patterns of ``validation`` take the places of the share that measured ones had in training, of their own phase classes, so
+    that the prior stays; each is drawn MOST_DRAWS times at most on average, so that a few do not decide.
+    """
+    simulation = calibration_mix(config.simulation)
     device = next(network.parameters()).device
     loaded = LoadedNetwork("calibrating", network.eval(), Calibration(), device)
-    generator = torch.Generator(device).manual_seed(CALIBRATION_SEED + seed)
+    generator = torch.Generator(device).manual_seed(CALIBRATION_SEED + config.seed)
+    measured = None
+    if validation:
+        measured = CuratedSource(validation, min(config.curated_share, MOST_DRAWS * len(validation) / n), device)
     scores, classes, icosahedral, constants = [], [], [], []
     index = network.config.phase_classes.index("icosahedral")
     for start in range(0, n, BLOCK):
         batch = simulate(min(BLOCK, n - start), simulation, generator, device)
+        if measured:
+            batch = measured.mixed_into(batch, generator)
         output = forward(loaded, batch.intensity, batch.measured)
         scores.append(output.class_log_probabilities().cpu().numpy())
         icosahedral.append(output.lattice[:, :, index].double().cpu().numpy())
@@ -70,11 +92,12 @@ def calibrate(network: Network, simulation: SimulationConfig, seed: int, n: int 
     prior = {name: float(np.mean(truth == i)) for i, name in enumerate(network.config.phase_classes)}
     fitted = Calibration(slope, bias, 1.0, prior, n)
 
-    detected = (truth == index) & (fitted(score)[:, index] > DETECTED)
+    constant = np.concatenate(constants)
+    detected = (truth == index) & (fitted(score)[:, index] > DETECTED) & np.isfinite(constant)
     if not detected.any():
         return fitted
     found, spread, _ = best_constants(np.concatenate(icosahedral)[detected])
-    error = found - np.concatenate(constants)[detected]
+    error = found - constant[detected]
     return replace(fitted, sigma_scale=calibration.fit_sigma_scale(error, spread))
 
 

@@ -1,4 +1,4 @@
-"""Training from simulated patterns alone, on as many processes as asked.
+"""Training from simulated patterns, and measured ones among them where asked, on as many processes as asked.
 
 Patterns are simulated on the device that trains, block by block; the generator of each block is seeded by (seed, rank, block),
 so that a run that was killed goes on exactly where its last state was written.  On the CPU the same config, seed, number of
@@ -26,8 +26,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
+from mlmodels.net.curated import CuratedPatterns
 from mlmodels.net.grid import CANDIDATES
 from mlmodels.net.lines import default_line_constants
+from mlmodels.net.mixing import CuratedSource
 from mlmodels.net.network import Network, NetworkConfig, NetworkOutput
 from mlmodels.net.simulate import SimulatedBatch, SimulationConfig, simulate
 
@@ -50,6 +52,7 @@ class TrainingConfig:
     average: decay of the running average of the weights, which is what is kept
     compiled: whether torch.compile makes the network faster first; it pays on a GPU, and needs a C compiler
     start: SHA-256 of the weights that training begins from; empty where it begins at random ones
+    curated: SHA-256 of the measured patterns that take the places of ``curated_share`` of the simulated ones; empty: none do
     """
 
     network: NetworkConfig
@@ -69,6 +72,8 @@ class TrainingConfig:
     average: float = 0.999
     compiled: bool = False
     start: str = ""
+    curated: str = ""
+    curated_share: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Without the network's config, which stands beside it in a checkpoint."""
@@ -112,28 +117,43 @@ def under_torchrun() -> tuple[int, int] | None:
     return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 
-def train(config: TrainingConfig, state: Path, *, resume: bool = False, start: Weights | None = None) -> Network:
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What training takes beside its config.
+
+    start: the weights that ``config.start`` names
+    curated: file of the measured patterns that ``config.curated`` names (:mod:`mlmodels.net.curated`)
+    save_every: seconds from one state to the next
+    """
+
+    start: Weights | None = None
+    curated: Path | None = None
+    save_every: float = 60.0
+
+
+def train(config: TrainingConfig, state: Path, *, resume: bool = False, material: Material | None = None) -> Network:
     """Train, writing ``state`` (.state.safetensors) and a learning curve (.jsonl) as it goes; returns the averaged network.
 
     More than one worker are processes of their own, which average their gradients: those that ``torchrun`` started (on one
-    host or several), else as many as the config says, on this host.  ``start`` holds the weights that ``config.start`` names.
+    host or several), else as many as the config says, on this host.
     Raises FileExistsError where ``state`` exists and ``resume`` is not set, ValueError where the config names another number
     of workers than ``torchrun`` started.
     """
     if state.exists() and not resume:
         raise FileExistsError(f"{state} exists; resume it, or remove it to begin anew")
     state.parent.mkdir(parents=True, exist_ok=True)
+    material = material or Material()
     if launched := under_torchrun():
         rank, n_workers = launched
         if n_workers != config.workers:
             raise ValueError(f"torchrun started {n_workers} workers, and the config is for {config.workers}")
-        _join_and_run(rank, config, state, "env://", start)
+        _join_and_run(rank, config, state, "env://", material)
     elif config.workers == 1:
-        _run_worker(config, state, 0, start)
+        _run_worker(config, state, 0, material)
     else:
         with tempfile.TemporaryDirectory() as folder:
             rendezvous = f"file://{folder}/rendezvous"
-            spawn(_join_and_run, (config, state, rendezvous, start), nprocs=config.workers)  # type: ignore[no-untyped-call]
+            spawn(_join_and_run, (config, state, rendezvous, material), nprocs=config.workers)  # type: ignore[no-untyped-call]
     return averaged_network(config.network, state)
 
 
@@ -147,25 +167,35 @@ def averaged_network(network: NetworkConfig, state: Path) -> Network:
 
 
 def loss_of(output: NetworkOutput, batch: SimulatedBatch) -> Tensor:
-    """Cross-entropy against the soft label, plus the small losses of the P/F and the share heads; a scalar."""
+    """Cross-entropy against the soft label, plus the small losses of the P/F and the share heads; a scalar.
+
+    A wanted phase whose a_R nobody measured (NaN) may lie at any candidate; a share that nobody measured is not asked.
+    """
     _, n_candidates, n_lattice = output.lattice.shape
     has_lattice = batch.phase_class < n_lattice
-    constants = torch.where(has_lattice, batch.quasilattice_constant, CANDIDATES[0])
+    placed = has_lattice & batch.quasilattice_constant.isfinite()
+    constants = torch.where(placed, batch.quasilattice_constant, CANDIDATES[0])
     position = (constants.log() - float(np.log(CANDIDATES[0]))) / float(np.log(CANDIDATES[1] / CANDIDATES[0]))
     offsets = torch.arange(n_candidates, device=position.device) - position[:, None]
     along_a = torch.softmax(-0.5 * (offsets / LABEL_SIGMA) ** 2, dim=1)  # (n, n_candidates)
     columns = torch.nn.functional.one_hot(batch.phase_class.long(), n_lattice + 1)[:, None, :n_lattice]
     label = torch.cat([(along_a[:, :, None] * columns).flatten(1), (~has_lattice)[:, None]], dim=1)
-    loss = -(label * torch.log_softmax(output.flat(), dim=1)).sum(dim=1).mean()
+    log_p = torch.log_softmax(output.flat(), dim=1)
+    losses = -(label * log_p).sum(dim=1)
+    if (anywhere := has_lattice & ~placed).any():
+        at_all = log_p[anywhere, :-1].reshape(-1, n_candidates, n_lattice).logsumexp(dim=1)
+        losses = losses.index_put((anywhere,), -at_all.gather(1, batch.phase_class[anywhere, None])[:, 0])
+    loss = losses.mean()
 
-    typed = batch.lattice_type >= 0
+    typed = placed & (batch.lattice_type >= 0)
     if typed.any():
         at_truth = (along_a * output.f_type).sum(dim=1)[typed]
         truth = batch.lattice_type[typed].float()
         loss = loss + TYPE_WEIGHT * torch.nn.functional.binary_cross_entropy_with_logits(at_truth, truth)
-    if has_lattice.any():
-        at_truth = (along_a * output.share).sum(dim=1)[has_lattice]
-        truth = batch.share[has_lattice].float()
+    shared = placed & batch.share.isfinite()
+    if shared.any():
+        at_truth = (along_a * output.share).sum(dim=1)[shared]
+        truth = batch.share[shared].float()
         loss = loss + SHARE_WEIGHT * torch.nn.functional.binary_cross_entropy_with_logits(at_truth, truth)
     return loss
 
@@ -173,13 +203,13 @@ def loss_of(output: NetworkOutput, batch: SimulatedBatch) -> Tensor:
 class _Worker:
     """One process's network, optimiser and running average."""
 
-    def __init__(self, config: TrainingConfig, rank: int, start: Weights | None = None) -> None:
+    def __init__(self, config: TrainingConfig, rank: int, material: Material) -> None:
         torch.manual_seed(config.seed)  # the same first weights on every worker
         self.config, self.rank = config, rank
         self.device = _device_of(rank)
         self.network = Network(config.network)
-        if start is not None:
-            self.network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in start.items()})
+        if material.start is not None:
+            self.network.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in material.start.items()})
         self.network.to(self.device)
         self.forward = torch.compile(self.network) if config.compiled else self.network
         self.average = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
@@ -188,6 +218,10 @@ class _Worker:
             self.parameters, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
         )
         self.step = 0
+        self.curated = None
+        if material.curated:
+            patterns = CuratedPatterns.load(material.curated)
+            self.curated = CuratedSource(patterns, config.curated_share, self.device)
 
     def blocks(self) -> Iterator[SimulatedBatch]:
         """Batches of ``config.batch`` patterns, from the block that ``self.step`` falls into onwards."""
@@ -198,6 +232,8 @@ class _Worker:
             words = np.random.SeedSequence((self.config.seed, self.rank, block)).generate_state(1, np.uint64)
             generator.manual_seed(int(words[0] >> np.uint64(1)))
             patterns = simulate(per_block * self.config.batch, self.config.simulation, generator, self.device)
+            if self.curated:
+                patterns = self.curated.mixed_into(patterns, generator)
             for i in range(skip, per_block):
                 yield _rows(patterns, slice(i * self.config.batch, (i + 1) * self.config.batch))
             block, skip = block + 1, 0
@@ -257,11 +293,11 @@ def _device_of(rank: int) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))
 
 
-def _run_worker(config: TrainingConfig, state: Path, rank: int, start: Weights | None) -> None:
+def _run_worker(config: TrainingConfig, state: Path, rank: int, material: Material) -> None:
     if config.workers > 1:
         torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = True  # all batches have one shape
-    worker = _Worker(config, rank, start)
+    worker = _Worker(config, rank, material)
     if state.exists():
         worker.load(state)
     curve = _LearningCurve(state.with_suffix(".jsonl"), config)
@@ -272,16 +308,16 @@ def _run_worker(config: TrainingConfig, state: Path, rank: int, start: Weights |
         loss, output = worker.learn(batch)
         if rank == 0:
             curve.add(worker.step, loss, output, batch)
-            if time.monotonic() - saved > 60 or worker.step == config.steps:
+            if time.monotonic() - saved > material.save_every or worker.step == config.steps:
                 worker.save(state)
                 saved = time.monotonic()
 
 
-def _join_and_run(rank: int, config: TrainingConfig, state: Path, rendezvous: str, start: Weights | None) -> None:
+def _join_and_run(rank: int, config: TrainingConfig, state: Path, rendezvous: str, material: Material) -> None:
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, init_method=rendezvous, rank=rank, world_size=config.workers)
     try:
-        _run_worker(config, state, rank, start)
+        _run_worker(config, state, rank, material)
         dist.barrier()  # nobody reads the state before rank 0 has written the last one
     finally:
         dist.destroy_process_group()
@@ -306,12 +342,11 @@ def _mean_over_workers(gradients: list[Tensor]) -> None:
 
 
 class _LearningCurve:
-    """Appends one JSON line, and prints it, every ``EVERY`` steps: loss, recall and precision of i-QC at p > 0.5, patterns/s."""
-
-    EVERY = 50
+    """Appends one JSON line, and prints it, every few steps: loss, recall and precision of i-QC at p > 0.5, patterns/s."""
 
     def __init__(self, path: Path, config: TrainingConfig) -> None:
         self.path, self.config = path, config
+        self.every = min(50, max(1, config.steps // 20))
         self.started = time.monotonic()
         self._begin()
 
@@ -327,7 +362,7 @@ class _LearningCurve:
         self.found += int((called & there).sum())
         self.there += int(there.sum())
         self.called += int(called.sum())
-        if step % self.EVERY == 0:
+        if step % self.every == 0:
             self._write(step)
             self._begin()
 

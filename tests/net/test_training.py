@@ -10,7 +10,7 @@ import torch
 
 from mlmodels.net import checkpoint
 from mlmodels.net.network import Network
-from mlmodels.net.training import TrainingConfig, preset, train
+from mlmodels.net.training import Material, TrainingConfig, preset, train
 
 
 def weights(network: Network) -> torch.Tensor:
@@ -70,7 +70,7 @@ def test_training_goes_on_from_given_weights(tiny_training: TrainingConfig, tmp_
     torch.manual_seed(5)
     begun = {name: t.numpy() for name, t in Network(tiny_training.network).state_dict().items()}
     config = replace(tiny_training, learning_rate=0.0, weight_decay=0.0)
-    kept = train(config, tmp_path / "kept.state", start=begun).state_dict()
+    kept = train(config, tmp_path / "kept.state", material=Material(begun)).state_dict()
     parameters = dict(Network(tiny_training.network).named_parameters())
     assert all(torch.allclose(kept[name], torch.from_numpy(begun[name])) for name in parameters)
 

@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 network_config, start = NetworkConfig.from_json(dict(begun.network)), begun.arrays
                 config = replace(config, network=network_config, start=hashlib.sha256(begun.weights()).hexdigest())
             state = out.with_name(out.name + ".state")
-            network = training.train(config, state, resume=options["resume"], start=start)
+            network = training.train(config, state, resume=options["resume"], material=training.Material(start))
         except FileExistsError as error:
             raise CommandError(f"{error} (--resume goes on)") from None
         except checkpoint.CheckpointError as error:
