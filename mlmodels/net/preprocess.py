@@ -5,6 +5,7 @@ NumPy only: the web process checks patterns with it, and never imports torch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,21 +49,55 @@ class NetworkInput:
     measured: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rebinning:
+    """How the points of one axis of angles, measured with one wavelength, fall into the bins.
+
+    ln_q: edges of the points' cells and of the gaps between them, ascending · gaps: which of the cells are gaps
+    covered: how much of each bin the cells cover, in ln Q
+    """
+
+    ln_q: NDArray[np.float64]
+    gaps: NDArray[np.bool_]
+    covered: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, pattern: PowderPattern) -> Rebinning:
+        """Raises ValueError without a wavelength."""
+        ln_q, gaps = _cells_in_ln_q(pattern)
+        return cls(ln_q, gaps, np.diff(_cumulative(ln_q, np.where(gaps, 0.0, np.diff(ln_q)))))
+
+    def __call__(self, intensity: NDArray[np.float64]) -> NetworkInput:
+        values = np.zeros(len(self.gaps))
+        values[~self.gaps] = intensity
+        areas = np.diff(_cumulative(self.ln_q, values * np.diff(self.ln_q)))
+        measured = self.covered >= (LN_Q_EDGES[1] - LN_Q_EDGES[0]) / 2
+        binned = np.divide(areas, self.covered, out=np.zeros(N_BINS), where=measured)
+        return NetworkInput(binned.astype(np.float32), measured)
+
+
 def rebin(pattern: PowderPattern) -> NetworkInput:
     """Rebin by area: every point is a cell that reaches halfway to its neighbours, and a bin gets the mean of what it covers.
 
     Areas on the axis of ln Q are kept, and the same scattering vectors measured with another wavelength give the same input.
     A bin counts as measured where cells cover at least half of it.  Raises ValueError without a wavelength.
     """
-    ln_q, gaps = _cells_in_ln_q(pattern)
-    widths = np.diff(ln_q)
-    values = np.zeros(len(widths))
-    values[~gaps] = pattern.intensity
-    areas = np.diff(_cumulative(ln_q, values * widths))
-    covered = np.diff(_cumulative(ln_q, np.where(gaps, 0.0, widths)))
-    measured = covered >= (LN_Q_EDGES[1] - LN_Q_EDGES[0]) / 2
-    intensity = np.divide(areas, covered, out=np.zeros(N_BINS), where=measured)
-    return NetworkInput(intensity.astype(np.float32), measured)
+    return Rebinning.of(pattern)(pattern.intensity)
+
+
+def rebin_all(patterns: Iterable[PowderPattern]) -> Iterator[NetworkInput]:
+    """`rebin` of one after the other, twice as fast where neighbours share axis and wavelength."""
+    before: PowderPattern | None = None
+    rebinning: Rebinning | None = None
+    for pattern in patterns:
+        if (
+            before is None
+            or rebinning is None
+            or before.wavelength != pattern.wavelength
+            or not np.array_equal(before.two_theta, pattern.two_theta)
+        ):
+            before, rebinning = pattern, Rebinning.of(pattern)
+        yield rebinning(pattern.intensity)
 
 
 def why_not_screenable(pattern: PowderPattern) -> Sentence | None:
