@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.apps import apps as every_app
 from django.apps.registry import Apps
+from django.core.checks import register
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,9 @@ class LimsConfig(AppConfig):
     verbose_name = _("Lab")
 
     def ready(self) -> None:
+        from lims.checks import TAG, check_settings
+
+        register(check_settings, TAG)
         # Once screening's tables stand, those of the floors below do too.
         post_migrate.connect(make_groups_of_roles, sender=every_app.get_app_config("screening"))
 

@@ -22,29 +22,40 @@
 | ICOSA_SECOND_READER | none                | classes that a second reviewer judges too, e.g. AB                   |
 | ICOSA_REVIEW_C      | 0.2                 | share of class C calls that chance puts into the review queue        |
 | ICOSA_REVIEW_D      | 0.02                | the same of class D                                                  |
+| ICOSA_BACKUP        | none: no backup     | folder, on another disk, that each night backs the lab up to         |
+| ICOSA_BACKUP_AT     | 02:30               | when the night's work begins, in the lab's time zone                 |
+| ICOSA_BACKUP_KEEP   | 7,4,12              | backups kept: the newest of so many days, weeks and months           |
+| ICOSA_BACKUP_KEY    | none: not encrypted | AGE-SECRET-KEY-1…, which `manage.py backup --new-key` makes          |
+| ICOSA_METRICS_TOKEN | none: /metrics is shut | what Prometheus must send as its bearer token                     |
+| ICOSA_DISK_FREE     | 1                   | GB that must be free in ICOSA_DATA, else /healthz fails              |
+| ICOSA_LOG           | text                | json: a JSON object a line, for programs that collect logs           |
 """
 
 import contextlib
 import os
+from datetime import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
+from pythonjsonlogger.core import RESERVED_ATTRS
+
+from lims import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("ICOSA_DATA") or BASE_DIR / "var").resolve()
-(DATA_DIR / "static").mkdir(parents=True, exist_ok=True)
-
-
-def _flag(name: str, default: str = "0") -> bool:
-    return os.environ.get(name, default).lower() in {"1", "true", "yes", "on"}
+DATA_DIR = Path(environment.text("ICOSA_DATA") or BASE_DIR / "var").resolve()
+try:
+    (DATA_DIR / "static").mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    environment.problems["ICOSA_DATA"] = f"ICOSA_DATA names a folder that cannot be made: {error}."
 
 
 def _kept_secret_key() -> str:
     """The key of this installation: made at the first start, whole or not at all, then read from the data folder."""
+    if "ICOSA_DATA" in environment.problems:
+        return get_random_secret_key()
     path = DATA_DIR / "secret_key"
     if not path.exists():
         side_name = path.with_name(f".secret_key.{os.getpid()}")
@@ -56,10 +67,14 @@ def _kept_secret_key() -> str:
     return path.read_text()
 
 
-SECRET_KEY = os.environ.get("SECRET_KEY") or _kept_secret_key()
-DEBUG = _flag("ICOSA_DEBUG")
-DEMO = _flag("ICOSA_DEMO")
-ALLOWED_HOSTS = [host.strip() for host in os.environ.get("ICOSA_HOSTS", "localhost,127.0.0.1,[::1]").split(",")]
+try:
+    SECRET_KEY = environment.text("SECRET_KEY") or _kept_secret_key()
+except OSError as error:
+    environment.problems["ICOSA_DATA"] = f"ICOSA_DATA names a folder where the secret key cannot be kept: {error}."
+    SECRET_KEY = get_random_secret_key()
+DEBUG = environment.flag("ICOSA_DEBUG")
+DEMO = environment.flag("ICOSA_DEMO")
+ALLOWED_HOSTS = environment.setting("ICOSA_HOSTS", ["localhost", "127.0.0.1", "[::1]"], environment.host_names)
 
 INSTALLED_APPS = [
     "lims.apps.LimsConfig",
@@ -82,9 +97,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "lims.request_ids.NumberRequests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "lims.schema.ServeOnlyWhatFits",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -116,10 +133,11 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": dj_database_url.parse(
-        os.environ.get("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'icosa.sqlite3'}", conn_max_age=60
+    "default": environment.setting(
+        "DATABASE_URL", environment.database(f"sqlite:///{DATA_DIR / 'icosa.sqlite3'}"), environment.database
     )
 }
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Several processes write: readers must not block the writer (WAL), a writer takes its lock when it begins
     # (IMMEDIATE, so that the wait below applies), and waits for its turn instead of failing.
@@ -144,10 +162,10 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
-LANGUAGE_CODE = os.environ.get("ICOSA_LANGUAGE", "en")
+LANGUAGE_CODE = environment.setting("ICOSA_LANGUAGE", "en", environment.one_of("en", "ja"))
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = os.environ.get("ICOSA_TIME_ZONE", "UTC")
+TIME_ZONE = environment.setting("ICOSA_TIME_ZONE", "UTC", environment.time_zone)
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -160,7 +178,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # larger uploads go to disk while they come in
 MAX_PATTERN_FILE_SIZE = 20_000_000  # bytes; the largest measured powder patterns that we met have 1 MB
 
-if _flag("ICOSA_HTTPS"):
+if environment.flag("ICOSA_HTTPS"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -215,30 +233,37 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-SCREENING_WORKERS = int(os.environ.get("ICOSA_WORKERS") or os.cpu_count() or 1)
-SCREENING_DEVICE = os.environ.get("ICOSA_DEVICE", "auto")
-DEFAULT_WAVELENGTH = float(os.environ.get("ICOSA_WAVELENGTH", "1.540593"))
+SCREENING_WORKERS = environment.setting("ICOSA_WORKERS", os.cpu_count() or 1, environment.whole_number)
+SCREENING_DEVICE = environment.setting("ICOSA_DEVICE", "auto", environment.device)
+DEFAULT_WAVELENGTH = environment.setting("ICOSA_WAVELENGTH", 1.540593, environment.between(0.1, 3.0))
 
-REVIEW_FOUR_EYES = _flag("ICOSA_FOUR_EYES", default="1")
-REVIEW_SECOND_READER = os.environ.get("ICOSA_SECOND_READER", "").upper()
+REVIEW_FOUR_EYES = environment.flag("ICOSA_FOUR_EYES", default=True)
+REVIEW_SECOND_READER = environment.setting("ICOSA_SECOND_READER", "", environment.classes)
 # The share of each class that people look at. Recall is estimated from C and D by these, so that they are never nothing.
 REVIEW_RATES = {
     "A": 1.0,
     "B": 1.0,
-    "C": float(os.environ.get("ICOSA_REVIEW_C", "0.2")),
-    "D": float(os.environ.get("ICOSA_REVIEW_D", "0.02")),
+    "C": environment.setting("ICOSA_REVIEW_C", 0.2, environment.between(0, 1)),
+    "D": environment.setting("ICOSA_REVIEW_D", 0.02, environment.between(0, 1)),
 }
 
-PUBLIC_ADDRESS = os.environ.get("ICOSA_ADDRESS", "").rstrip("/")
-LABEL_FONT = os.environ.get("ICOSA_LABEL_FONT", "")
+PUBLIC_ADDRESS = environment.setting("ICOSA_ADDRESS", "", environment.web_address)
+LABEL_FONT = environment.setting("ICOSA_LABEL_FONT", "", environment.existing_file)
 
-_mail = urlsplit(os.environ.get("ICOSA_MAIL", ""))
+BACKUP_FOLDER = environment.setting("ICOSA_BACKUP", "", environment.folder_outside(DATA_DIR))
+BACKUP_AT = environment.setting("ICOSA_BACKUP_AT", time(2, 30), environment.time_of_day)
+BACKUP_KEEP = environment.setting("ICOSA_BACKUP_KEEP", (7, 4, 12), environment.days_weeks_months)
+BACKUP_KEY = environment.setting("ICOSA_BACKUP_KEY", "", environment.age_key)
+METRICS_TOKEN = environment.setting("ICOSA_METRICS_TOKEN", "", environment.token)
+DISK_FREE_LIMIT = environment.setting("ICOSA_DISK_FREE", 1.0, environment.between(0.0, 1e6)) * 1e9  # bytes
+
+_mail = urlsplit(environment.setting("ICOSA_MAIL", "", environment.mail_server))
 SENDS_MAIL = bool(_mail.hostname)
 EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or (465 if _mail.scheme == "smtps" else 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", _mail.scheme == "smtp+tls"
 EMAIL_TIMEOUT = 30
-DEFAULT_FROM_EMAIL = os.environ.get("ICOSA_MAIL_FROM", "icosa@localhost")
+DEFAULT_FROM_EMAIL = environment.text("ICOSA_MAIL_FROM", "icosa@localhost")
 
 SCREENING_LEASE = 60.0  # seconds that a worker has for a batch (about one) before others may take it
 WORKER_BEAT = 2.0  # seconds between two signs of life of a worker
@@ -264,11 +289,32 @@ Q_CLUSTER = {
     "label": "Jobs",
 }
 
+LOG_AS_JSON = environment.setting("ICOSA_LOG", "text", environment.one_of("text", "json")) == "json"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"ids": {"()": "samples.log_ids.AddIds"}},
+    "formatters": {
+        "text": {"format": "{asctime} {levelname} {name}{ids}: {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "{levelname}{name}{message}{request_id}{run_id}",
+            "style": "{",
+            "timestamp": True,
+            "reserved_attrs": [*RESERVED_ATTRS, "ids", "request"],
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_AS_JSON else "text",
+            "filters": ["ids"],
+        },
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}, "django-q": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django-q": {"level": "WARNING"},
+        "icosa.request": {"level": "INFO" if LOG_AS_JSON else "WARNING"},
+    },
 }

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from mlmodels.models import ModelVersion
 from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
+from samples.log_ids import run_id
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import sentence
 from screening import pipeline
@@ -57,6 +58,7 @@ def screen_waiting() -> None:
 
 def screen_batch(batch: Sequence[ScreeningResult]) -> None:
     """Screen rows that are leased to us; where the batch fails, each by itself, so that one bad pattern fails alone."""
+    run_id.set(",".join(map(str, sorted({row.run_id for row in batch}))))
     try:
         network = network_for(batch[0].model_version_id)
         patterns = [row.reading.as_pattern() for row in batch]

@@ -21,6 +21,7 @@ from django.db import Error, close_old_connections
 
 from lims import cluster
 from lims.digests import send_every_day
+from lims.schema import find_misfit
 from screening.bell import ring_every_minute
 from screening.models import WorkerHeartbeat
 from screening.tasks import HEARTBEAT
@@ -61,21 +62,29 @@ class Watchdog:
         signal.signal(signal.SIGINT, self._stop)
         fruitless = 0
         while not self.told_to_stop:
-            lived = False
-            try:
-                heartbeat = _register()
-            except Error as error:
-                logger.error("The database does not answer: %s", error)
-            else:
-                process = self._start(heartbeat)
-                lived = self._watch(process, heartbeat)
-                self._end(process)
+            lived = self._keep_one_cluster()
             fruitless = 0 if lived else fruitless + 1
             if not self.told_to_stop:
-                logger.error("The cluster is started anew.")
+                logger.error("The cluster is started anew." if lived else "No cluster runs; it is tried again.")
                 self._wait(PAUSES[min(fruitless, len(PAUSES) - 1)])
         with contextlib.suppress(Error):
             WorkerHeartbeat.objects.register().delete()
+
+    def _keep_one_cluster(self) -> bool:
+        """Until it ends or we are told to stop; whether it ever gave a sign of life."""
+        try:
+            close_old_connections()
+            if misfit := find_misfit():
+                logger.error("%s", misfit)
+                return False
+            heartbeat = _register()
+        except Error as error:
+            logger.error("The database does not answer: %s", error)
+            return False
+        process = self._start(heartbeat)
+        lived = self._watch(process, heartbeat)
+        self._end(process)
+        return lived
 
     def _start(self, heartbeat: WorkerHeartbeat) -> subprocess.Popen[bytes]:
         """A cluster in a session, and so a process group, of its own."""
@@ -97,11 +106,14 @@ class Watchdog:
             if now > next_look:
                 next_look = now + settings.WORKER_BEAT
                 try:
-                    beat = _last_beat(heartbeat)
+                    beat, misfit = _last_beat(heartbeat), find_misfit()
                 except Error as error:  # then silence proves nothing
                     logger.error("The database does not answer: %s", error)
                     deadline = max(deadline, now + settings.WORKER_SILENCE)
                 else:
+                    if misfit:  # somebody migrates
+                        logger.error("%s", misfit)
+                        break
                     if beat != last_beat:
                         lived, last_beat, deadline = True, beat, now + settings.WORKER_SILENCE
             if now > deadline:
@@ -133,7 +145,6 @@ class Watchdog:
 
 def _register() -> WorkerHeartbeat:
     """The row for this worker's signs of life; and what the queue needs beside it."""
-    close_old_connections()
     ring_every_minute()
     send_every_day()
     WorkerHeartbeat.objects.silent_for(timedelta(days=1)).delete()

@@ -1,0 +1,186 @@
+"""Environment variables, read so that a wrong one has a sentence and its default stands in until somebody mends it.
+
+No start goes on with such a stand-in: `lims/checks.py` says all sentences at once, to every command and to the web process.
+A reader makes a value of the text, or raises ValueError with the rest of a sentence that begins with the variable's name.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from datetime import time
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import dj_database_url
+
+T = TypeVar("T")
+
+problems: dict[str, str] = {}
+"""What is wrong, by the name of the variable; no sentence repeats what may be a secret."""
+
+YES, NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+SHORTEST_TOKEN = 20
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def setting(name: str, default: T, reader: Callable[[str], T]) -> T:
+    """What ``reader`` makes of the variable; ``default`` where it is not set, or wrong, which is then noted."""
+    value = text(name)
+    if not value:
+        return default
+    try:
+        return reader(value)
+    except ValueError as error:
+        problems[name] = f"{name} {error}"
+        return default
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    return setting(name, default, yes_or_no)
+
+
+def yes_or_no(value: str) -> bool:
+    if value.lower() not in YES | NO:
+        raise ValueError(f"must be 1 or 0, not “{value}”.")
+    return value.lower() in YES
+
+
+def whole_number(value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
+        raise ValueError(f"must be a whole number from 1, not “{value}”.")
+    return int(value)
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            found = math.nan  # which lies between no two numbers
+        if not low <= found <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}, not “{value}”.")
+        return found
+
+    return read
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, not “{value}”.")
+        return value
+
+    return read
+
+
+def classes(value: str) -> str:
+    if not set(value.upper()) <= set("ABCD"):
+        raise ValueError(f"must hold classes, as AB does, not “{value}”.")
+    return value.upper()
+
+
+def device(value: str) -> str:
+    kind, _colon, number = value.partition(":")
+    if kind not in {"auto", "cpu", "cuda", "mps"} or (number and not number.isdigit()):
+        raise ValueError(f"must be auto, cpu, cuda, cuda:1 or mps, not “{value}”.")
+    return value
+
+
+def host_names(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if not names or any("/" in name for name in names):
+        raise ValueError(f"must hold names of hosts with commas, as icosa.lab.example,localhost does, not “{value}”.")
+    return names
+
+
+def web_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"must begin with http:// or https://, as https://lab.example does, not “{value}”.")
+    return value.rstrip("/")
+
+
+def mail_server(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        right = parts.scheme in {"smtp", "smtps", "smtp+tls"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        right = False
+    if not right:
+        raise ValueError("must look like smtp://name:password@mail.lab.example:25, smtps://… or smtp+tls://….")
+    return value
+
+
+def database(value: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = {**dj_database_url.parse(value)}
+    except ValueError:
+        found = {}
+    if found.get("ENGINE") not in {"django.db.backends.postgresql", "django.db.backends.sqlite3"}:
+        raise ValueError("must look like postgresql://user:password@host/name, or like sqlite:////folder/file.")
+    return found
+
+
+def time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"must name a time zone, as Asia/Tokyo does, not “{value}”.") from None
+    return value
+
+
+def time_of_day(value: str) -> time:
+    try:
+        return time.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"must be a time of day, as 02:30 is, not “{value}”.") from None
+
+
+def existing_file(value: str) -> str:
+    if not Path(value).is_file():
+        raise ValueError(f"names a file that is not there: {value}.")
+    return value
+
+
+def folder_outside(data: Path) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        folder = Path(value)
+        if not folder.is_absolute() or folder.resolve().is_relative_to(data):
+            raise ValueError(f"must be a whole path that begins with / and lies outside {data}, not “{value}”.")
+        return str(folder.resolve())
+
+    return read
+
+
+def days_weeks_months(value: str) -> tuple[int, int, int]:
+    parts = value.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts) or not any(int(part) for part in parts):
+        raise ValueError(
+            f"must be three numbers, as 7,4,12 for seven days, four weeks and twelve months, not “{value}”."
+        )
+    days, weeks, months = map(int, parts)
+    return days, weeks, months
+
+
+def age_key(value: str) -> str:
+    from pyrage import IdentityError, x25519
+
+    try:
+        x25519.Identity.from_str(value)
+    except IdentityError:
+        raise ValueError(
+            "is no key: one begins with AGE-SECRET-KEY-1. `manage.py backup --new-key` makes one."
+        ) from None
+    return value
+
+
+def token(value: str) -> str:
+    if len(value) < SHORTEST_TOKEN:
+        raise ValueError(f"is too short: it needs {SHORTEST_TOKEN} characters. `openssl rand -hex 20` makes one.")
+    return value
