@@ -94,7 +94,7 @@ def bell(request: HttpRequest) -> HttpResponse:
     """How many wait unread: fetched by each page, so that no page waits for it."""
     if not request.user.is_authenticated:  # signed out in another tab
         return HttpResponse(status=204)
-    n = Notice.objects.filter(person=request.user, in_app=True).unread().count()
+    n = Notice.objects.of(request.user).unread().count()
     return render(request, "notices/_bell.html", {"n_unread": n})
 
 

@@ -1,6 +1,7 @@
 """The five roles and what each may do: the one place where that stands; migrate makes groups of them.
 
-Everyone may look at everything and log what was made and measured; reviewers sign verdicts, microscopists outcomes.
+Everyone may look at everything that no project closes to them (`samples/models/projects.py`) and log what was made and
+measured; reviewers sign verdicts, microscopists outcomes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 FLOORS = ("samples", "mlmodels", "screening")
 
 LOOK = (
-    *(f"samples.view_{name}" for name in ("alloysystem", "sample", "synthesisstep", "weighedmass")),
+    *(f"samples.view_{name}" for name in ("project", "alloysystem", "sample", "synthesisstep", "weighedmass")),
     *("samples.view_comment", "samples.view_commentedition", "auth.view_user"),
     *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
     *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion", "dataset", "datasetentry")),
@@ -50,8 +51,11 @@ CURATE = (
 )
 """Decide which network screens, what the next one learns from, and how files find their samples."""
 
-ADMINISTER = ("auth.add_user", "auth.change_user", "auth.view_group")
-"""Let people in and give them roles."""
+ADMINISTER = (
+    *("auth.add_user", "auth.change_user", "auth.view_group"),
+    *("samples.add_project", "samples.see_every_project"),
+)
+"""Let people in and give them roles, begin projects, and see what every project holds."""
 
 ROLES: dict[str, tuple[str, ...]] = {
     "member": LOOK + MEASURE,

@@ -17,6 +17,7 @@ from samples.models import (
     Comment,
     Pattern,
     PatternFile,
+    Project,
     Reading,
     Sample,
     SampleElement,
@@ -178,6 +179,15 @@ class SheetImportAdmin(WrittenOnceAdmin):
     @admin.display(description=_("page"))
     def page(self, received: SheetImport) -> SafeString:
         return format_html('<a href="{}">{}</a>', received.get_absolute_url(), _("open"))
+
+
+@admin.register(Project)
+class ProjectAdmin(WrittenOnceAdmin):
+    list_display = ["name", "key", "is_closed", "made_by", "made_at", "archived_at"]
+    list_filter = ["is_closed", ("archived_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["made_by"]
+    search_fields = ["name", "key", "notes"]
+    date_hierarchy = "made_at"
 
 
 @admin.register(Comment)

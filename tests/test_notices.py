@@ -65,9 +65,9 @@ class TestPages:
     ) -> None:
         for n in range(30):
             tell(anna, f"ASR-{n}", by=UserFactory.create())
-        with django_assert_num_queries(4):  # session, person, how many, notices
+        with django_assert_num_queries(5):  # session, person, projects closed to them, how many, notices
             client.get("/notices/")
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             client.get("/notices/bell/")
 
     def test_each_kind_can_be_switched_off_in_the_app_and_by_mail(self, client: Client, anna: User) -> None:

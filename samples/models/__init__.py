@@ -4,6 +4,7 @@ from samples.models.comments import Comment, CommentEdition
 from samples.models.elements import SampleElement
 from samples.models.notices import Following, Notice, NoticeChoice, NoticeKind
 from samples.models.patterns import Pattern, PatternFile, Receipt
+from samples.models.projects import EVERY_PROJECT, Membership, Project, VisibleQuerySet, hidden_from, seen_by
 from samples.models.readings import Reading, ReadingArrays
 from samples.models.samples import EditionConflict, Sample
 from samples.models.sheets import SheetChange, SheetColumns, SheetImport, SheetRow
@@ -13,17 +14,20 @@ from samples.models.systems import AlloySystem, SystemConflict
 from samples.models.words import SampleWord
 
 __all__ = [
+    "EVERY_PROJECT",
     "AlloySystem",
     "ChainHead",
     "Comment",
     "CommentEdition",
     "EditionConflict",
     "Following",
+    "Membership",
     "Notice",
     "NoticeChoice",
     "NoticeKind",
     "Pattern",
     "PatternFile",
+    "Project",
     "Reading",
     "ReadingArrays",
     "Receipt",
@@ -37,5 +41,8 @@ __all__ = [
     "SignedEntry",
     "SynthesisStep",
     "SystemConflict",
+    "VisibleQuerySet",
     "WeighedMass",
+    "hidden_from",
+    "seen_by",
 ]

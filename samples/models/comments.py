@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from samples.models.mentions import Link, as_html, links_in
 from samples.models.notices import Following, Notice, NoticeKind
 from samples.models.patterns import Pattern
+from samples.models.projects import VisibleQuerySet
 from samples.models.samples import Sample
 
 EDITABLE_FOR = timedelta(minutes=15)
@@ -25,7 +26,9 @@ EDITABLE_FOR = timedelta(minutes=15)
 LONGEST = 5000
 
 
-class CommentQuerySet(models.QuerySet["Comment"]):
+class CommentQuerySet(VisibleQuerySet["Comment"]):
+    project_paths = ("sample__project", "pattern__sample__project", "pattern__project")
+
     def about(self, thing: Sample | Pattern) -> CommentQuerySet:
         """Oldest first, with those who wrote them."""
         here = Q(sample=thing) if isinstance(thing, Sample) else Q(pattern=thing)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
+from samples.models.projects import VisibleQuerySet
 from samples.models.samples import Sample
 from samples.models.systems import AlloySystem
 
@@ -52,7 +53,9 @@ SENTENCES = {
 }
 
 
-class FollowingQuerySet(models.QuerySet["Following"]):
+class FollowingQuerySet(VisibleQuerySet["Following"]):
+    project_paths = ("sample__project",)
+
     def followers_of(self, sample: Sample) -> set[int]:
         """Ids of those who follow ``sample`` itself or its alloy system."""
         here = self.filter(Q(sample=sample) | Q(system=sample.system_id))
@@ -119,10 +122,14 @@ class NoticeChoice(models.Model):
         return f"{self.person}: {self.kind}"
 
 
-class NoticeQuerySet(models.QuerySet["Notice"]):
+class NoticeQuerySet(VisibleQuerySet["Notice"]):
+    project_paths = ("sample__project",)
+
     def of(self, person: User) -> NoticeQuerySet:
         """What ``person`` is shown in the app, newest first."""
-        return self.filter(person=person, in_app=True).select_related("by").order_by("-told_at", "-pk")
+        return (
+            self.visible_to(person).filter(person=person, in_app=True).select_related("by").order_by("-told_at", "-pk")
+        )
 
     def unread(self) -> NoticeQuerySet:
         return self.filter(read_at=None)
@@ -171,6 +178,7 @@ class Notice(models.Model):
     kind = models.CharField(max_length=10, choices=NoticeKind)
     about = models.CharField(max_length=300)
     address = models.CharField(max_length=300)
+    sample = models.ForeignKey(Sample, on_delete=models.PROTECT, null=True, related_name="notices")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     n = models.PositiveIntegerField(default=1)
     told_at = models.DateTimeField(default=timezone.now)

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.base import File
 from django.db import models, transaction
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.projects import Project, VisibleQuerySet
 from samples.models.readings import Reading
 from samples.models.samples import Sample
 from samples.models.unchanging import Unchanging
@@ -25,6 +26,12 @@ from samples.xrd.readers import read
 from samples.xrd.sentences import PatternFileError, Sentence, sentence
 
 
+class PatternFileQuerySet(models.QuerySet["PatternFile"]):
+    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> PatternFileQuerySet:
+        """Those of which this person may see a scan."""
+        return self.filter(Exists(Pattern.objects.visible_to(person).filter(file=OuterRef("pk"))))
+
+
 class PatternFile(Unchanging):
     """The bytes that an instrument wrote, kept under their SHA-256 and never changed."""
 
@@ -32,6 +39,8 @@ class PatternFile(Unchanging):
     content = models.FileField(_("original bytes"), upload_to="patterns/", editable=False)
     size = models.PositiveBigIntegerField(_("size (bytes)"), editable=False)
     received_at = models.DateTimeField(_("received at"), auto_now_add=True)
+
+    objects = PatternFileQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("original file")
@@ -77,7 +86,9 @@ class Receipt:
         )
 
 
-class PatternQuerySet(models.QuerySet["Pattern"]):
+class PatternQuerySet(VisibleQuerySet["Pattern"]):
+    project_paths = ("sample__project", "project")
+
     def current(self) -> PatternQuerySet:
         return self.filter(archived_at=None)
 
@@ -104,7 +115,12 @@ class PatternQuerySet(models.QuerySet["Pattern"]):
             for pattern in self.only("name", "scan_number", "sample")
             if pattern.sample_id != (sample and sample.pk)
         ]
-        Pattern.objects.filter(pk__in=[pattern.pk for pattern in moving]).update(sample=sample)
+        moved = Pattern.objects.filter(pk__in=[pattern.pk for pattern in moving])
+        if sample:
+            moved.update(sample=sample, project=None)
+        else:
+            of_sample = Sample.objects.filter(pk=OuterRef("sample")).values("project")
+            moved.update(sample=None, project=Subquery(of_sample))
         _log(moving, by, f"Moved to {sample or 'the inbox'}.")
         return len(moving)
 
@@ -168,6 +184,15 @@ class Pattern(models.Model):
     sample = models.ForeignKey(
         Sample, on_delete=models.PROTECT, null=True, blank=True, related_name="patterns", verbose_name=_("sample")
     )
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="patterns",
+        verbose_name=_("project, while no sample has the pattern"),
+        editable=False,
+    )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.MEASUREMENT)
     name = models.CharField(_("file name"), max_length=255)
     simulated = models.BooleanField(_("simulated"), default=False, editable=False)
@@ -184,7 +209,12 @@ class Pattern(models.Model):
         verbose_name = _("pattern")
         verbose_name_plural = _("patterns")
         ordering = ["-uploaded_at", "-pk"]
-        constraints = [models.UniqueConstraint(fields=["file", "scan_number"], name="one_pattern_a_scan")]
+        constraints = [
+            models.UniqueConstraint(fields=["file", "scan_number"], name="one_pattern_a_scan"),
+            models.CheckConstraint(
+                condition=Q(sample=None) | Q(project=None), name="a_pattern_is_in_the_project_of_its_sample"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name if self.scan_number == 1 else f"{self.name} · {self.scan_number}"
@@ -238,9 +268,15 @@ class Pattern(models.Model):
 
     def move_to(self, sample: Sample | None, by: User) -> None:
         """Give the pattern to the sample that it was measured on; None puts it back into the inbox."""
-        before, self.sample = self.sample, sample
-        self.save(update_fields=["sample"])
+        before = self.sample
+        self.give_to(sample)
         self._log(by, f"Moved from {before or 'the inbox'} to {sample or 'the inbox'}.")
+
+    def give_to(self, sample: Sample | None) -> None:
+        """It is in the project of its sample, and stays there in the inbox."""
+        self.project = None if sample else self.sample.project if self.sample else self.project
+        self.sample = sample
+        self.save(update_fields=["sample", "project"])
 
     def mark_as(self, kind: Pattern.Kind, by: User) -> None:
         """Say whether this is a measurement, or a scan of the blank or holder to take off from others."""
@@ -265,6 +301,7 @@ class Pattern(models.Model):
             scan_number=scan_number,
             name=self.name,
             sample=self.sample,
+            project=self.project,
             kind=self.kind,
             simulated=self.simulated,
             uploaded_by=self.uploaded_by,

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.projects import VisibleQuerySet
 from samples.models.unchanging import Unchanging
 from samples.sentences import restored
 from samples.xrd.bragg import radiation_of
@@ -26,7 +27,9 @@ METADATA_LENGTH = 4000
 """Characters of one entry that are stored; some programs write their whole log into a comment."""
 
 
-class ReadingQuerySet(models.QuerySet["Reading"]):
+class ReadingQuerySet(VisibleQuerySet["Reading"]):
+    project_paths = ("pattern__sample__project", "pattern__project")
+
     def current(self) -> ReadingQuerySet:
         """The newest reading of each pattern."""
         newer = Reading.objects.filter(pattern=OuterRef("pattern"), number__gt=OuterRef("number"))

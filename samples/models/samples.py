@@ -31,6 +31,7 @@ from samples.composition import (
 )
 from samples.models.asking import one_of
 from samples.models.elements import SampleElement
+from samples.models.projects import Project, VisibleQuerySet
 from samples.models.systems import AlloySystem
 from samples.models.words import SampleWord, found_by
 from samples.words import asked_words
@@ -77,7 +78,9 @@ class MassLoss(NamedTuple):
     percent: Decimal
 
 
-class SampleQuerySet(models.QuerySet["Sample"]):
+class SampleQuerySet(VisibleQuerySet["Sample"]):
+    project_paths = ("project",)
+
     def current(self) -> SampleQuerySet:
         return self.filter(archived_at=None)
 
@@ -172,6 +175,15 @@ class Sample(models.Model):
         blank=True,
         validators=[MinValueValidator(Decimal("0.0001"))],
     )
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="samples",
+        verbose_name=_("project"),
+        help_text=_("Of a closed project, only its members and admins see the sample. Empty: the whole lab does."),
+    )
     place = models.CharField(_("place"), max_length=100, blank=True, help_text=_("Where the piece lies."))
     used_up = models.BooleanField(_("used up"), default=False)
     notes = models.TextField(_("notes"), blank=True)
@@ -246,6 +258,8 @@ class Sample(models.Model):
         """
         self.made_by_id = self.changed_by_id = by.pk
         self.simulated = self.simulated or bool(self.parent and self.parent.simulated)
+        if self.parent and self.project is None:
+            self.project = self.parent.project
         wants_code = not self.code
         for attempt in range(1, CODE_TRIES + 1):
             try:

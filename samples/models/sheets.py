@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, models, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.projects import hidden_from
 from samples.models.samples import Sample
 from samples.originals import Original, keep, safe_name
 
@@ -20,6 +21,10 @@ ROWS_AT_ONCE = 1000
 
 
 class SheetImportQuerySet(models.QuerySet["SheetImport"]):
+    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> SheetImportQuerySet:
+        """All of them, but for whom a project is closed: those see their own, because a sheet tells of samples before they are any."""
+        return self.filter(received_by=person.pk) if hidden_from(person) else self
+
     def imported(self) -> SheetImportQuerySet:
         """Those whose rows stand in the lab now."""
         return self.filter(committed_at__isnull=False, undone_at=None)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models import ModelVersion
 from samples.models import Reading
+from samples.models.projects import VisibleQuerySet
 from screening.models.results import ScreeningResult
 
 CLAIM = timedelta(minutes=15)
@@ -25,7 +26,9 @@ AT_ONCE = 1_000
 """Results that are considered in one go."""
 
 
-class CandidateQuerySet(models.QuerySet["Candidate"]):
+class CandidateQuerySet(VisibleQuerySet["Candidate"]):
+    project_paths = ("result__reading__pattern__sample__project", "result__reading__pattern__project")
+
     def waiting(self) -> CandidateQuerySet:
         """Drawn, and not yet judged by as many readers as the lab wants."""
         return self.filter(drawn=True, closed_at=None)

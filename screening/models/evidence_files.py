@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.projects import VisibleQuerySet
 from samples.originals import Original, keep, safe_name
 from samples.xrd.sentences import Sentence, sentence
 from screening.bell import ring_thumbnails_on_commit
@@ -28,7 +29,9 @@ LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
 
 
-class EvidenceFileQuerySet(models.QuerySet["EvidenceFile"]):
+class EvidenceFileQuerySet(VisibleQuerySet["EvidenceFile"]):
+    project_paths = ("follow_up__sample__project",)
+
     def current(self) -> EvidenceFileQuerySet:
         return self.filter(archived_at=None)
 

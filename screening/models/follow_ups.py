@@ -17,6 +17,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Following, Notice, NoticeKind, Sample
+from samples.models.projects import VisibleQuerySet
 from samples.xrd.sentences import sentence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique, check_shares
 from screening.models.outcomes import MEANINGS, OVERALL, FollowUpError, Outcome, check_right_to_sign
@@ -40,7 +41,9 @@ class FollowUpConflict(Exception):  # noqa: N818 - two people did nothing wrong
         self.stored = stored
 
 
-class FollowUpQuerySet(models.QuerySet["FollowUp"]):
+class FollowUpQuerySet(VisibleQuerySet["FollowUp"]):
+    project_paths = ("sample__project",)
+
     def unfinished(self) -> FollowUpQuerySet:
         return self.filter(state__in=FollowUp.UNFINISHED)
 

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Sample, SignedEntry
+from samples.models.projects import VisibleQuerySet
 from samples.xrd.sentences import Sentence, sentence
 from screening.models.observations import Technique
 
@@ -25,7 +26,9 @@ class FollowUpError(ValueError):
         super().__init__(str(said))
 
 
-class OutcomeQuerySet(models.QuerySet["Outcome"]):
+class OutcomeQuerySet(VisibleQuerySet["Outcome"]):
+    project_paths = ("sample__project",)
+
     def standing(self) -> OutcomeQuerySet:
         """Not amended by a further entry."""
         return self.filter(amended_by=None)

@@ -10,6 +10,7 @@ from django.db.models import Case, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Pattern, Sample
+from samples.models.projects import VisibleQuerySet
 from samples.models.samples import plain_text
 from samples.xrd.sentences import Sentence, sentence
 from screening.code_template import looks_like_a_code
@@ -18,7 +19,9 @@ from screening.matching import samples_by_code
 PATH_LENGTH = 300
 
 
-class ReceivedPatternQuerySet(models.QuerySet["ReceivedPattern"]):
+class ReceivedPatternQuerySet(VisibleQuerySet["ReceivedPattern"]):
+    project_paths = ("pattern__sample__project", "pattern__project")
+
     def with_standing(self) -> ReceivedPatternQuerySet:
         """Each row with its ``standing``: what there is to do about it."""
         standing = ReceivedPattern.Standing

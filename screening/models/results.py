@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from mlmodels.models import ModelVersion
 from mlmodels.net.classify import THRESHOLDS_VERSION
 from samples.models import AlloySystem, Following, Notice, NoticeKind, Pattern, Reading, Sample
+from samples.models.projects import VisibleQuerySet
 from samples.models.unchanging import UnchangingError
 from samples.xrd.sentences import Sentence, sentence
 from screening import pipeline
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 3
 
 
-class ScreeningResultQuerySet(models.QuerySet["ScreeningResult"]):
+class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
     """Adjectives that chain, and the protocol of the queue: enqueue, claim, release."""
+
+    project_paths = ("reading__pattern__sample__project", "reading__pattern__project")
 
     def queued(self) -> ScreeningResultQuerySet:
         return self.filter(state=ScreeningResult.State.QUEUED)

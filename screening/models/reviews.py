@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import SignedEntry
+from samples.models.projects import VisibleQuerySet
 from samples.xrd.sentences import Sentence, sentence
 from screening.models.reference_phases import ReferencePhase
 from screening.models.results import ScreeningResult
@@ -27,7 +28,9 @@ class ReviewError(ValueError):
         super().__init__(str(said))
 
 
-class ReviewQuerySet(models.QuerySet["Review"]):
+class ReviewQuerySet(VisibleQuerySet["Review"]):
+    project_paths = ("result__reading__pattern__sample__project", "result__reading__pattern__project")
+
     def standing(self) -> ReviewQuerySet:
         """Verdicts that were not taken back."""
         return self.filter(withdraws=None, withdrawn_by=None)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.base import File
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import Pattern, Reading, Receipt, Sample
+from samples.models import Pattern, Project, Reading, Receipt, Sample, hidden_from, seen_by
 from samples.xrd.sentences import Sentence
 from screening.bell import ring_on_commit
 from screening.matching import Named, SampleMatcher, samples_by_code
@@ -21,8 +21,16 @@ from screening.models.results import ScreeningResult
 
 
 class ScreeningRunQuerySet(models.QuerySet["ScreeningRun"]):
-    def start(self, why: ScreeningRun.Why, by: User) -> ScreeningRun:
-        return self.create(why=why, started_by=by)
+    def start(self, why: ScreeningRun.Why, by: User, *, project: Project | None = None) -> ScreeningRun:
+        return self.create(why=why, started_by=by, project=project)
+
+    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> ScreeningRunQuerySet:
+        """Own ones, and those that were sent for no closed project and brought it nothing: a run tells the names of its files."""
+        if not hidden_from(person):
+            return self
+        seen = ReceivedPattern.objects.visible_to(person).filter(pk=OuterRef("pk"))
+        hidden = ReceivedPattern.objects.filter(~Exists(seen), run=OuterRef("pk"))
+        return self.filter(Q(started_by=person.pk) | seen_by(person, "project") & ~Exists(hidden))
 
     def uploads_of(self, person: User) -> ScreeningRunQuerySet:
         """The uploads that this person started, and may send more files into."""
@@ -81,6 +89,15 @@ class ScreeningRun(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("started by")
     )
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="runs",
+        verbose_name=_("project"),
+        help_text=_("What finds no sample waits in the inbox for the members of this project."),
+    )
     undone_at = models.DateTimeField(_("undone at"), null=True, blank=True, editable=False)
     undone_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -160,8 +177,7 @@ class ScreeningRun(models.Model):
         for row, finding in zip(rows, matcher.find_all(named), strict=True):
             row.how, row.template, row.proposed_code = finding.how, finding.template, finding.proposed_code
             if finding.sample:
-                row.pattern.sample = finding.sample
-                row.pattern.save(update_fields=["sample"])
+                row.pattern.give_to(finding.sample)
 
     @transaction.atomic
     def undo(self, by: User) -> bool:

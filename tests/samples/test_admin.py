@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from samples.models import Comment, Sample, SheetImport, SynthesisStep, WeighedMass
+from samples.models import Comment, Project, Sample, SheetImport, SynthesisStep, WeighedMass
 from tests.factories import SampleFactory, make_pattern
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,15 @@ def root(client: Client) -> User:
 
 def test_all_but_the_arrays_can_be_looked_at() -> None:
     names = {model.__name__ for model in apps.get_app_config("samples").get_models()}
-    within_others = {"ReadingArrays", "ChainHead", "SampleWord", "SheetColumns", "SheetChange", "SheetRow"}
+    within_others = {
+        "ReadingArrays",
+        "ChainHead",
+        "SampleWord",
+        "SheetColumns",
+        "SheetChange",
+        "SheetRow",
+        "Membership",
+    }
     notices = {"CommentEdition", "Following", "Notice", "NoticeChoice"}
     assert names - {model.__name__ for model in REGISTERED} == within_others | notices
 
@@ -41,6 +49,7 @@ def test_lists_and_rows_open_and_nothing_is_deletable(client: Client, root: User
     assert client.get(f"/admin/samples/{name}/?q=a").status_code == 200
     Comment.objects.create(sample=sample, written_by=root, text="Grey, brittle.")
     SheetImport.objects.receive(b"code;composition\nASR-9;Al65Cu20Fe15\n", name="samples.csv", by=root)
+    Project.objects.begin(by=root, key="yb-hunt", name="Yb hunt")
     row = model.objects.first()  # type: ignore[attr-defined]
     assert client.get(f"/admin/samples/{name}/{row.pk}/change/").status_code == 200
     assert client.post(f"/admin/samples/{name}/{row.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -144,7 +144,9 @@ class TestList:
                 "A",
                 0.9995,
             )
-            with django_assert_num_queries(8):  # session, person, two of rights, systems, keys, rows, views
+            with django_assert_num_queries(
+                9
+            ):  # session, person, two of rights, closed projects, systems, keys, rows, views
                 client.get("/samples/")
 
     def test_without_the_right_it_is_refused(self, client: Client) -> None:
