@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('samples', '0006_projects'),
-        ('screening', '0007_follow_ups'),
+        ('screening', '0008_label_evidence'),
     ]
 
     operations = [
