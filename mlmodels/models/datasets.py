@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from mlmodels.net.grid import PHASE_CLASSES
 from samples.append_only import Guard
 from samples.models.patterns import Pattern
+from samples.models.projects import VisibleQuerySet
 from samples.models.readings import Reading
 from samples.models.signed import SignedEntry
 from samples.models.unchanging import Unchanging, UnchangingError
@@ -146,6 +147,10 @@ class Dataset(models.Model):
         return 100 - self.validation_percent - self.test_percent
 
 
+class DatasetChoiceQuerySet(VisibleQuerySet["DatasetChoice"]):
+    project_paths = ("pattern__sample__project", "pattern__project")
+
+
 class DatasetChoice(models.Model):
     """One pattern that a person took out of a draft, or into it, and why; a frozen set keeps them as they are."""
 
@@ -167,6 +172,8 @@ class DatasetChoice(models.Model):
     )
     chosen_at = models.DateTimeField(_("chosen at"), default=timezone.now)
 
+    objects = DatasetChoiceQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("choice by hand")
         verbose_name_plural = _("choices by hand")
@@ -181,6 +188,10 @@ class DatasetChoice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pattern}: {self.get_side_display()}"
+
+
+class DatasetEntryQuerySet(VisibleQuerySet["DatasetEntry"]):
+    project_paths = ("reading__pattern__sample__project", "reading__pattern__project")
 
 
 class DatasetEntry(Unchanging):
@@ -210,6 +221,8 @@ class DatasetEntry(Unchanging):
     lineage = models.PositiveIntegerField(_("lineage"))
     file_sha256 = models.CharField(_("SHA-256 of the original file"), max_length=64)
     arrays_sha256 = models.CharField(_("SHA-256 of the numbers"), max_length=64)
+
+    objects = DatasetEntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry of a data set")
