@@ -1,7 +1,7 @@
 """How many patterns a second are screened: rebinning, the network in batches and one pattern alone (float32 and bf16); and, in
 the same run, a network of the published layer shapes.
 
-python -m benchmarks.screening [--checkpoint NAME] [--threads N] [--n 1024] [--batch 16 32 64 256]
+python -m benchmarks.screening [--checkpoint NAME] [--threads N] [--n 1024] [--batch 16 32 64 256] [--device cuda]
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def main() -> None:
     arguments.add_argument("--checkpoint", default=checkpoint.DEFAULT_CHECKPOINT)
     arguments.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     arguments.add_argument("--n", type=int, default=1024)
+    arguments.add_argument("--device", default="cpu")
     arguments.add_argument(
         "--batch", type=int, nargs="+", default=[16, 32, 64, 256], help="patterns in one forward pass"
     )
@@ -78,7 +79,9 @@ def main() -> None:
     loaded_from = checkpoint.load(options.checkpoint)
     made = patterns(options.n)
     inputs = [rebin(pattern) for pattern in made]
+    on_gpu = options.device != "cpu"
     machine = f"{platform.machine()}  {os.cpu_count()} cores, {options.threads} threads"
+    machine += f", {torch.cuda.get_device_name()}" if on_gpu else ""
     print(f"{datetime.now(UTC):%Y-%m-%d}  {machine}  {loaded_from.name}")
     print(
         f"domain check         {rate(lambda: [why_not_screenable(one) for one in made], options.n):8.0f} patterns/s (one core)"
@@ -86,7 +89,7 @@ def main() -> None:
     print(f"rebinning            {rate(lambda: [rebin(one) for one in made], options.n):8.0f} patterns/s (one core)")
     seconds: dict[tuple[str, str], float] = {}
     for bf16 in (False, True):
-        loaded = load_network(loaded_from, "cpu", bf16=bf16)
+        loaded = load_network(loaded_from, options.device, bf16=bf16)
         name = "bf16" if bf16 else "float32"
         predict(loaded, inputs[:64])
         rates = {size: rate(partial(predict, loaded, inputs, size), options.n) for size in options.batch}
@@ -97,6 +100,9 @@ def main() -> None:
         print(f"{name:8} with rebinning   {whole:6.0f} patterns/s")
         print(f"{name:8} one by one       {1000 / alone:6.1f} ms a pattern")
         seconds[name, "alone"], seconds[name, "in batches"] = 1 / alone, 1 / max(rates.values())
+    if on_gpu:
+        print(f"memory of the GPU: {torch.cuda.max_memory_allocated() / 1e9:.2f} GB at most")
+        return
 
     millions = PublishedNetwork().n_parameters / 1e6
     print(

@@ -101,6 +101,7 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
             steps=12_000,
             batch=1024,
             block=65_536,
+            learning_rate=3e-3,
             warm_up=400,
             decay_share=0.5,
         ),
