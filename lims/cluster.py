@@ -1,22 +1,24 @@
 """The django-q2 cluster that `manage.py worker` watches: its processes beat, come up warm, and stop when told to.
 
-Everything here runs before the workers fork, and must not import torch: a fork after torch or CUDA were touched hangs.
+django-q2 forks all of its processes. Those that screen are spawned here instead: each in an interpreter of its own, which is
+the first to import torch and to touch the GPU. A process that is forked after that hangs or fails.
 """
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import threading
 import time
-from multiprocessing import Process
-from types import FrameType
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
 from django_q import cluster as django_q_cluster
-from django_q.signals import post_spawn
+from django_q.worker import worker
 
 from screening import tasks
 
@@ -26,12 +28,25 @@ STOP_WITHIN = 8.0
 """Seconds in which workers finish the batch that they are at."""
 
 
-class BeatingSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
-    """A sentinel that sends a small task through the queue that its workers really wait at.
+class SpawningSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
+    """A sentinel that spawns its workers, and sends a small task through the queue that they really wait at.
 
     Whoever kills the idle worker that holds the lock of that queue leaves a cluster that looks alive and does nothing
     (django-q2 #23). Then the beats stop, and the watchdog starts the cluster anew.
     """
+
+    def __init__(self, *arguments: Any) -> None:
+        multiprocessing.set_start_method("spawn", force=True)  # or they could not share its queues and events
+        super().__init__(*arguments)
+
+    def spawn_worker(self) -> None:
+        timer = multiprocessing.Value("f", -1)
+        process = SpawnProcess(
+            target=screen, args=(self.task_queue, self.result_queue, timer, self.timeout, self.event_out), daemon=True
+        )
+        process.timer = timer  # type: ignore[attr-defined]  # where the guard looks
+        self.pool.append(process)
+        process.start()
 
     def guard(self) -> None:
         threading.Thread(target=self._beat, daemon=True).start()
@@ -46,22 +61,13 @@ class BeatingSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
                 )
 
 
-class Cluster(django_q_cluster.Cluster):  # type: ignore[misc]
-    """A cluster whose workers, when it stops, finish the batch that they are at and take no other."""
-
-    def sig_handler(self, signum: int, frame: FrameType | None) -> None:
-        tasks.stopping.set()
-        super().sig_handler(signum, frame)
-
-
 def run() -> None:
     """Run a cluster until it is told to stop or its sentinel dies; it also stops where its watchdog is gone."""
-    django_q_cluster.Sentinel = BeatingSentinel
-    post_spawn.connect(_warm_up)
+    django_q_cluster.Sentinel = SpawningSentinel
     watchdog = os.getppid()
-    cluster = Cluster()
+    cluster = django_q_cluster.Cluster()
     cluster.start()
-    sentinel: Process = cluster.sentinel
+    sentinel: multiprocessing.Process = cluster.sentinel
     while sentinel.is_alive():
         time.sleep(0.2)
         if os.getppid() != watchdog:
@@ -69,9 +75,11 @@ def run() -> None:
             cluster.sig_handler(0, None)
 
 
-def _warm_up(**_signal: Any) -> None:
-    """In each new worker process: load the network, so that the first upload need not wait for torch."""
+def screen(task_queue: Any, result_queue: Any, timer: Any, timeout: int, stopping: Event) -> None:
+    """What each spawned process does, until ``stopping`` is set: django-q2's work, with the network loaded beforehand."""
+    tasks.stopping = stopping
     try:
-        tasks.warm_up()
+        tasks.warm_up()  # so that the first upload need not wait for torch
     except Exception:
         logger.exception("The network could not be loaded; it will be tried again with the next pattern")
+    worker(task_queue, result_queue, timer, timeout)

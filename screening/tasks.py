@@ -1,16 +1,16 @@
 """What a worker does: it hears the bell, takes queued rows in batches, and screens them.
 
-Runs in django-q2's worker processes, which import torch for themselves: nothing here may import it before.
+Runs in worker processes, which import torch for themselves: nothing here may import it before.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -24,6 +24,9 @@ from screening import pipeline
 from screening.bell import ring
 from screening.models import Argument, Candidate, ScreeningResult, WorkerHeartbeat
 
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
 logger = logging.getLogger(__name__)
 
 SHIFT = 60.0
@@ -32,8 +35,8 @@ SHIFT = 60.0
 HEARTBEAT = "ICOSA_HEARTBEAT"
 """Environment variable with the id of the heartbeat row, set by `manage.py worker` for its processes."""
 
-stopping = multiprocessing.Event()
-"""Set when the cluster is told to stop; made before it forks, so that all its processes share it."""
+stopping: Event | threading.Event = threading.Event()
+"""Set when no further batch shall be taken; a cluster puts the event here that all its processes share."""
 
 
 def screen_waiting() -> None:

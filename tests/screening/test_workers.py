@@ -218,10 +218,13 @@ def test_a_cluster_stops_by_itself_when_its_watchdog_was_killed(lab: Lab) -> Non
     lab.wait_until(lambda: not [pid for pid in before if is_alive(pid)], "the end of the cluster")
 
 
-def test_ctrl_c_stops_everything_within_seconds(lab: Lab) -> None:
+def test_only_spawned_processes_have_torch_and_ctrl_c_stops_everything_within_seconds(lab: Lab) -> None:
     """SIGTERM does so at the end of every other test here."""
     lab.start_worker()
     assert len(lab.processes()) >= 6  # master, sentinel, two workers, monitor, pusher
+    lab.wait_until(lambda: len(lab.screeners()) == 2, "two warm workers")
+    spawned = [pid for pid in lab.processes() if b"spawn_main" in read_proc(pid, "cmdline")]
+    assert spawned == lab.screeners()  # nothing that forks ever had torch
     assert lab.stop(signal.SIGINT) == []
     assert lab.watchdog.returncode == 0
     assert not WorkerHeartbeat.objects.using(ALIAS).exists()
