@@ -149,7 +149,11 @@ def report(worker: Watched, started: datetime) -> None:
     if set(states) != {"done"}:
         raise BenchmarkError(f"rows were left: {dict(states)}", worker.log)
     done = np.array(
-        [(moment - started) / timedelta(seconds=1) for moment in results.values_list("finished_at", flat=True)]
+        [
+            (moment - started) / timedelta(seconds=1)
+            for moment in results.values_list("finished_at", flat=True)
+            if moment
+        ]
     )
     first, last = done.min(), done.max()
     steady = (done > first + 1).sum() / (last - first - 1)
@@ -181,7 +185,7 @@ def fill(n_rows: int) -> None:
         simulate_pattern(
             CLASSES[seed % len(CLASSES)],
             quasilattice_constant=rng.uniform(4.1, 5.9),
-            lattice_type=("P", "F")[seed % 2],  # type: ignore[arg-type]
+            lattice_type=("P", "F")[seed % 2],
             share=rng.uniform(0.1, 0.9),
             n_hosts=2,
             seed=seed,
