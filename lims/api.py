@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from lims import history_api
 from mlmodels.api import ModelVersionViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
@@ -48,6 +49,7 @@ router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"
 urlpatterns = [
+    *history_api.urlpatterns,
     *router.urls,
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", login_required(SpectacularSwaggerSplitView.as_view(url_name="api:schema")), name="docs"),

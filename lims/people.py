@@ -26,7 +26,7 @@ from django.views.decorators.http import require_POST
 from lims.models import AccessLink, PeopleError, Person
 from lims.roles import ROLE_WORDS
 from samples.fields import PlainTextField, StyledBoundField
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, said_why
 
 
 class NameField(PlainTextField):
@@ -124,13 +124,13 @@ def person(request: SignedInRequest, pk: int) -> HttpResponse:
     form = RolesForm(request.POST if request.method == "POST" else None, initial={"roles": shown.roles})
     if form.is_valid():
         try:
-            shown.give_roles(form.cleaned_data["roles"], by=request.user)
+            shown.give_roles(form.cleaned_data["roles"], by=request.user, why=said_why(request))
         except PeopleError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, gettext("The roles of %(name)s are saved.") % {"name": shown.username})
             return redirect("people")
-    context = {"person": Person.objects.get(pk=pk), "form": form, "log": shown.log()[:50]}
+    context = {"person": Person.objects.get(pk=pk), "form": form}
     return render(request, "people/person.html", context, status=422 if form.errors else 200)
 
 
@@ -150,7 +150,7 @@ def make_link(request: SignedInRequest, pk: int) -> HttpResponse:
 def deactivate(request: SignedInRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(Person, pk=pk)
     try:
-        person.deactivate(by=request.user)
+        person.deactivate(by=request.user, why=said_why(request))
     except PeopleError as error:
         return _refused(request, person, error)
     messages.success(
@@ -167,7 +167,7 @@ def deactivate(request: SignedInRequest, pk: int) -> HttpResponse:
 def let_back_in(request: SignedInRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(Person, pk=pk, is_active=False)
     try:
-        return _handed_over(request, person, person.let_back_in(by=request.user))
+        return _handed_over(request, person, person.let_back_in(by=request.user, why=said_why(request)))
     except PeopleError as error:
         return _refused(request, person, error)
 

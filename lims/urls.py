@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from lims import keys, notices, people, views
+from lims import history, keys, notices, people, views
 from lims.health import healthz
 
 admin.site.site_header = admin.site.site_title = "Icosa"
@@ -26,6 +26,7 @@ urlpatterns = [
     path("people/<int:pk>/deactivate/", people.deactivate, name="deactivate"),
     path("people/<int:pk>/let-back-in/", people.let_back_in, name="let-back-in"),
     path("welcome/<str:secret>/", people.welcome, name="welcome"),
+    *history.urlpatterns,
     path("notices/", notices.notices, name="notices"),
     path("notices/bell/", notices.bell, name="bell"),
     path("notices/read/", notices.mark_all_read, name="mark-all-read"),

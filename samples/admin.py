@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.models import (
     AlloySystem,
+    Change,
     Comment,
     Pattern,
     PatternFile,
@@ -197,3 +198,14 @@ class CommentAdmin(WrittenOnceAdmin):
     list_select_related = ["sample", "pattern", "written_by"]
     search_fields = ["text", "written_by__username", "sample__code", "pattern__name"]
     date_hierarchy = "written_at"
+
+
+@admin.register(Change)
+class ChangeAdmin(WrittenOnceAdmin):
+    """For superusers: the history of everything, also of what is not theirs to see on the pages."""
+
+    list_display = ["at", "thing", "thing_id", "sample", "by", "why"]
+    list_filter = ["thing"]
+    list_select_related = ["sample", "by"]
+    search_fields = ["why", "by__username", "sample__code"]
+    date_hierarchy = "at"

@@ -14,7 +14,7 @@ from samples.comparison import differences, system_differences
 from samples.forms import MassFormSet, SampleForm, StepFormSet, SystemForm
 from samples.models import AlloySystem, EditionConflict, Sample, SystemConflict
 from samples.models.samples import plain_text
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, said_why
 
 
 @permission_required("samples.add_sample", raise_exception=True)
@@ -47,7 +47,7 @@ def edit(request: SignedInRequest, code: str) -> HttpResponse:
         new_steps, new_masses = steps.rows(), masses.rows()
         try:
             edition = form.cleaned_data["edition"] or 0
-            sample.revise(by=request.user, edition=edition, steps=new_steps, masses=new_masses)
+            sample.revise(by=request.user, edition=edition, steps=new_steps, masses=new_masses, why=said_why(request))
         except EditionConflict as conflict:
             typed = request.POST.copy()
             typed["edition"] = str(conflict.stored.edition)
@@ -69,7 +69,7 @@ def edit(request: SignedInRequest, code: str) -> HttpResponse:
 @permission_required("samples.change_sample", raise_exception=True)
 def archive(request: SignedInRequest, code: str) -> HttpResponse:
     sample = get_object_or_404(Sample, code=code)
-    sample.archive(by=request.user)
+    sample.archive(by=request.user, why=said_why(request))
     messages.success(request, _("%(code)s is archived; nothing was deleted.") % {"code": code})
     return redirect(sample)
 
@@ -78,7 +78,7 @@ def archive(request: SignedInRequest, code: str) -> HttpResponse:
 @permission_required("samples.change_sample", raise_exception=True)
 def restore(request: SignedInRequest, code: str) -> HttpResponse:
     sample = get_object_or_404(Sample, code=code)
-    sample.restore(by=request.user)
+    sample.restore(by=request.user, why=said_why(request))
     messages.success(request, _("%(code)s is back in the lists.") % {"code": code})
     return redirect(sample)
 
@@ -91,7 +91,7 @@ def edit_system(request: SignedInRequest, key: str) -> HttpResponse:
     page: dict[str, object] = {"form": form, "key": key, "system": system}
     if form.is_valid():
         try:
-            system.revise(by=request.user, edition=form.cleaned_data["edition"] or 0)
+            system.revise(by=request.user, edition=form.cleaned_data["edition"] or 0, why=said_why(request))
         except SystemConflict as conflict:
             typed = request.POST.copy()
             typed["edition"] = str(conflict.stored.edition)

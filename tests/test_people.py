@@ -6,13 +6,13 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from lims.models import AccessLink, ApiKey, PeopleError, Person
+from samples.models import Change
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -202,13 +202,17 @@ class TestRolesAndPage:
         assert person("anna").is_staff
         client.post(f"/people/{anna.pk}/link/")
         client.post(f"/people/{anna.pk}/deactivate/")
-        said = list(LogEntry.objects.order_by("pk").values_list("object_repr", "change_message", "user__username"))
-        assert said == [
-            ("anna", "Roles: member → curator, admin", "chief"),
-            ("anna", "One-time link made", "chief"),
-            ("anna", "Deactivated", "chief"),
+        changes = Change.objects.of(User, [anna.pk]).order_by("pk")
+        assert {change.by for change in changes} == {admin}
+        told = [{row["row"]: row["what"] for row in change.rows} for change in changes]
+        assert told == [
+            {"auth.user": "changed"},
+            {"lims.accesslink": "made"},
+            {"auth.user": "changed", "lims.accesslink": "changed"},
         ]
-        assert "member → curator, admin" in client.get(f"/people/{anna.pk}/").content.decode()
+        page = client.get(f"/history/person/{anna.pk}/").content.decode()
+        assert "<del>member</del>" in page
+        assert "<ins>curator, admin</ins>" in page
 
     def test_everyone_sees_names_and_roles_and_no_more(self, client: Client) -> None:
         UserFactory.create(username="anna", roles=["reviewer"], email="anna@lab.example", last_login=timezone.now())

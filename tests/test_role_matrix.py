@@ -42,6 +42,9 @@ PAGES: list[tuple[set[str], str]] = [
     (SIGNED_IN, "home logout keys uploader revoke-key"),
     (SIGNED_IN, "notices mark-all-read open-notice my-settings my-password"),
     (MEMBERS, "people"),
+    (MEMBERS, "history-sample history-pattern history-system history-follow-up history-phase history-model"),
+    (MEMBERS, "history-rules"),
+    (ADMINS, "history-person"),
     (ADMINS, "invite person make-link deactivate let-back-in"),
     (MEMBERS, "samples:new samples:edit samples:archive samples:restore samples:edit-system"),
     (MEMBERS, "samples:sheets samples:sheet samples:sheet-columns samples:sheet-commit samples:sheet-undo"),
@@ -87,6 +90,7 @@ API: list[tuple[set[str], str]] = [
     (MEMBERS, "GET:api:evidencefile-list api:evidencefile-detail api:evidencefile-original"),
     (MICROSCOPISTS, "POST:api:evidencefile-list"),
     (MEMBERS, "api:instrumentheartbeat-list"),
+    (MEMBERS, "api:sample-history api:pattern-history api:followup-history"),
 ]
 
 SENT_BY_KEY = {"POST:api:pattern-list", "POST:api:instrumentheartbeat-list", "POST:api:evidencefile-list"}
@@ -169,6 +173,13 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "people/": left.pk,
         "welcome/": welcome,
         "notices/": Notice.objects.get().pk,
+        "history/sample/": sample.pk,
+        "history/pattern/": reading.pattern_id,
+        "history/system/": sample.system_id,
+        "history/follow-up/": follow_up.pk,
+        "history/phase/": ReferencePhase.objects.get().pk,
+        "history/model/": result.model_version_id,
+        "history/person/": left.pk,
     }
 
 

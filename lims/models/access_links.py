@@ -8,26 +8,29 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from samples.models.acts import changes_by
+from samples.models.traced import TracedModel, TracedQuerySet
 
 INVITATION_LASTS = timedelta(days=7)
 RESET_LASTS = timedelta(days=1)
 
 
-class AccessLinkQuerySet(models.QuerySet["AccessLink"]):
+class AccessLinkQuerySet(TracedQuerySet["AccessLink"]):
     def open(self) -> AccessLinkQuerySet:
         return self.filter(used_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
 
-    @transaction.atomic
     def issue(self, person: User, *, by: User) -> tuple[AccessLink, str]:
         """A new link for ``person`` and its secret, which is told this once; an earlier one leads nowhere from now on."""
-        self.withdraw(person)
         secret = secrets.token_urlsafe(32)
         lasts = RESET_LASTS if person.has_usable_password() else INVITATION_LASTS
-        link = self.create(person=person, made_by=by, sha256=_hash(secret), expires_at=timezone.now() + lasts)
+        with changes_by(by):
+            self.withdraw(person)
+            link = self.create(person=person, made_by=by, sha256=_hash(secret), expires_at=timezone.now() + lasts)
         return link, secret
 
     def withdraw(self, person: User) -> None:
@@ -39,8 +42,11 @@ class AccessLinkQuerySet(models.QuerySet["AccessLink"]):
         return links.select_related("person", "made_by").first()
 
 
-class AccessLink(models.Model):
+class AccessLink(TracedModel):
     """A one-time link; only the hash of its secret is kept."""
+
+    part_of = "person"
+    untraced = frozenset({"sha256", "made_by", "made_at"})
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="access_links", verbose_name=_("person")
@@ -69,16 +75,18 @@ class AccessLink(models.Model):
     def __str__(self) -> str:
         return f"{self.person} ({self.made_at:%Y-%m-%d})"
 
-    @transaction.atomic
     def use(self, password: str, *, username: str = "") -> bool:
         """Set the password, and the name on a first visit; False where the link was used or withdrawn meanwhile."""
-        if not AccessLink.objects.open().filter(pk=self.pk).update(used_at=timezone.now()):
-            return False
-        person = self.person
-        if username:
-            person.username = username
-        person.set_password(password)
-        person.save(update_fields=["username", "password"])
+        from lims.models.people import Person
+
+        with changes_by(self.person):
+            if not AccessLink.objects.open().filter(pk=self.pk).update(used_at=timezone.now()):
+                return False
+            person = self.person = Person.objects.get(pk=self.person_id)
+            if username:
+                person.username = username
+            person.set_password(password)
+            person.save(update_fields=["username", "password"])
         return True
 
 

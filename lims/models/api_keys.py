@@ -9,11 +9,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from samples.models.acts import changes_by
+from samples.models.traced import TracedModel, TracedQuerySet
 
 SHOWN_CHARACTERS = 12
 """Of a key's secret, kept in clear so that people tell their keys apart."""
@@ -22,19 +25,19 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 """A key that sends a thousand files need not write a thousand times that it was used."""
 
 
-class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    @transaction.atomic
+class ApiKeyQuerySet(TracedQuerySet["ApiKey"]):
     def issue(self, owner: User, *, name: str, scopes: Iterable[str], valid_for: timedelta) -> tuple[ApiKey, str]:
         """A new key and its secret, which is told this once: only its hash is kept."""
         secret = f"icosa_{secrets.token_urlsafe(32)}"
-        key = self.create(
-            owner=owner,
-            name=name,
-            scopes=list(scopes),
-            prefix=secret[:SHOWN_CHARACTERS],
-            sha256=_hash(secret),
-            expires_at=timezone.now() + valid_for,
-        )
+        with changes_by(owner):
+            key = self.create(
+                owner=owner,
+                name=name,
+                scopes=list(scopes),
+                prefix=secret[:SHOWN_CHARACTERS],
+                sha256=_hash(secret),
+                expires_at=timezone.now() + valid_for,
+            )
         return key, secret
 
     def of_secret(self, secret: str) -> ApiKey | None:
@@ -44,8 +47,11 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(revoked_at=None)
 
 
-class ApiKey(models.Model):
+class ApiKey(TracedModel):
     """A named key of one person; it may do what its scopes say, and never more than its owner."""
+
+    part_of, named_by = "owner", "name"
+    untraced = frozenset({"name", "prefix", "sha256", "made_at", "last_used_at"})
 
     class Scope(models.TextChoices):
         READ = "read", _("read: look at everything that you see")
@@ -103,7 +109,8 @@ class ApiKey(models.Model):
 
     def revoke(self) -> None:
         """Nobody comes in by this key from now on; it stays in the list."""
-        ApiKey.objects.unrevoked().filter(pk=self.pk).update(revoked_at=timezone.now())
+        with changes_by(self.owner):
+            ApiKey.objects.unrevoked().filter(pk=self.pk).update(revoked_at=timezone.now())
 
 
 def _hash(secret: str) -> str:

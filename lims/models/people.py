@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User, UserManager
-from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,6 +16,8 @@ from django.utils.translation import gettext_lazy
 from lims.models.access_links import AccessLink
 from lims.models.api_keys import ApiKey
 from lims.roles import ROLES
+from samples.models.acts import changes_by, joined_act
+from samples.models.traced import TracedModel, TracedQuerySet
 
 ADMIN = "admin"
 
@@ -27,20 +27,22 @@ class PeopleError(Exception):
 
 
 class PersonManager(UserManager["Person"]):
+    def get_queryset(self) -> TracedQuerySet[Person]:
+        return TracedQuerySet(self.model, using=self._db)
+
     def in_order(self) -> models.QuerySet[Person]:
         """Those who work here first, then those who left, by name; each with `waits`: a link lies open."""
         links = AccessLink.objects.open().filter(person=OuterRef("pk"))
         return self.prefetch_related("groups").annotate(waits=Exists(links)).order_by("-is_active", "username")
 
-    @transaction.atomic
     def invite(self, username: str, *, roles: Iterable[str], by: User, mail: str = "") -> tuple[Person, str]:
         """An account without a password, and the secret of the link by which its owner sets one."""
-        person = self.create(username=username, email=mail, is_active=True)
-        person.set_unusable_password()
-        person.save(update_fields=["password"])
-        person.put_into(roles)
-        person.note(by, gettext_lazy("Invited as %(roles)s") % {"roles": ", ".join(roles)}, ADDITION)
-        return person, AccessLink.objects.issue(person, by=by)[1]
+        with changes_by(by):
+            person = self.create(username=username, email=mail, is_active=True)
+            person.set_unusable_password()
+            person.save(update_fields=["password"])
+            person.put_into(roles)
+            return person, AccessLink.objects.issue(person, by=by)[1]
 
     def still_admins(self) -> models.QuerySet[Person]:
         """Who can sign in and let people in."""
@@ -48,8 +50,10 @@ class PersonManager(UserManager["Person"]):
         return self.filter(can_let_in, is_active=True).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).distinct()
 
 
-class Person(User):
+class Person(TracedModel, User):
     """An account with the lab's verbs; the rows are Django's own."""
+
+    untraced = frozenset({"password", "last_login", "first_name", "last_name", "email", "is_staff", "date_joined"})
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -71,69 +75,51 @@ class Person(User):
         return self.is_active and not self.has_usable_password()
 
     def put_into(self, roles: Iterable[str]) -> None:
-        kept = self.groups.exclude(name__in=ROLES)  # groups of the lab's own making
-        self.groups.set([*kept, *Group.objects.filter(name__in=set(roles))])
-        self.is_staff = self.is_superuser or ADMIN in roles
-        self.save(update_fields=["is_staff"])
+        """Within an act of who does it."""
+        with joined_act() as act:
+            before = self.roles
+            kept = self.groups.exclude(name__in=ROLES)  # groups of the lab's own making
+            self.groups.set([*kept, *Group.objects.filter(name__in=set(roles))])
+            self.is_staff = self.is_superuser or ADMIN in roles
+            self.save(update_fields=["is_staff"])
+            act.note_field(self, "roles", before, self.roles)
 
-    @transaction.atomic
-    def give_roles(self, roles: Iterable[str], *, by: User) -> None:
+    def give_roles(self, roles: Iterable[str], *, by: User, why: str = "") -> None:
         """Exactly these roles from now on."""
         roles = list(roles)
-        before = self.roles
-        if set(roles) == set(before):
+        if set(roles) == set(self.roles):
             return
-        self._check(by)
-        self.put_into(roles)
-        self._check_an_admin_is_left()
-        said = {"before": ", ".join(before) or "–", "now": ", ".join(roles) or "–"}
-        self.note(by, _("Roles: %(before)s → %(now)s") % said)
+        with changes_by(by, why):
+            self._check(by)
+            self.put_into(roles)
+            self._check_an_admin_is_left()
 
-    @transaction.atomic
-    def deactivate(self, *, by: User) -> None:
+    def deactivate(self, *, by: User, why: str = "") -> None:
         """Out at once and for good: sessions, API keys, links and password end; all that they did and signed stays."""
-        self._check(by)
-        self.is_active = False
-        self.set_unusable_password()  # by which the sessions of before end too, also after they come back
-        self.save(update_fields=["is_active", "password"])
-        ApiKey.objects.unrevoked().filter(owner=self).update(revoked_at=timezone.now())
-        AccessLink.objects.withdraw(self)
-        self._check_an_admin_is_left()
-        self.note(by, _("Deactivated"))
+        with changes_by(by, why):
+            self._check(by)
+            self.is_active = False
+            self.set_unusable_password()  # by which the sessions of before end too, also after they come back
+            self.save(update_fields=["is_active", "password"])
+            ApiKey.objects.unrevoked().filter(owner=self).update(revoked_at=timezone.now())
+            AccessLink.objects.withdraw(self)
+            self._check_an_admin_is_left()
 
-    @transaction.atomic
-    def let_back_in(self, *, by: User) -> str:
+    def let_back_in(self, *, by: User, why: str = "") -> str:
         """Active again, with the roles of before; the secret of a link by which they set a new password."""
-        self._check(by)
-        self.is_active = True
-        self.save(update_fields=["is_active"])
-        self.note(by, _("Let back in"))
-        return AccessLink.objects.issue(self, by=by)[1]
+        with changes_by(by, why):
+            self._check(by)
+            self.is_active = True
+            self.save(update_fields=["is_active"])
+            return AccessLink.objects.issue(self, by=by)[1]
 
-    @transaction.atomic
     def make_link(self, *, by: User) -> str:
         """The secret of a new one-time link; the password of before holds until it is used."""
-        self._check(by)
-        if not self.is_active:
-            raise PeopleError(_("%(name)s is deactivated. Let them back in first.") % {"name": self.username})
-        self.note(by, _("One-time link made"))
-        return AccessLink.objects.issue(self, by=by)[1]
-
-    def note(self, by: User, what: object, action: int = CHANGE) -> None:
-        """Into the log of who changed what."""
-        LogEntry.objects.create(
-            user=by,
-            content_type=ContentType.objects.get_for_model(User),
-            object_id=str(self.pk),
-            object_repr=self.username,
-            action_flag=action,
-            change_message=str(what),
-        )
-
-    def log(self) -> models.QuerySet[LogEntry]:
-        """What was changed of this account, newest first."""
-        here = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(self.pk))
-        return here.select_related("user").order_by("-action_time")
+        with changes_by(by):
+            self._check(by)
+            if not self.is_active:
+                raise PeopleError(_("%(name)s is deactivated. Let them back in first.") % {"name": self.username})
+            return AccessLink.objects.issue(self, by=by)[1]
 
     def _check(self, by: User) -> None:
         if self.is_superuser and not by.is_superuser:

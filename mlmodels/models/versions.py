@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.checkpoint import Checkpoint, load_bytes
 from samples.models.signed import SignedEntry
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.models.unchanging import Unchanging
 from samples.xrd.sentences import Sentence, sentence
 
@@ -29,7 +30,7 @@ class PromotionError(ValueError):
         super().__init__(str(said))
 
 
-class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+class ModelVersionQuerySet(TracedQuerySet["ModelVersion"]):
     def production(self) -> ModelVersion | None:
         """The version that new patterns are screened by."""
         return self.filter(state=ModelVersion.State.PRODUCTION).first()
@@ -83,8 +84,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         )
 
 
-class ModelVersion(models.Model):
+class ModelVersion(TracedModel):
     """One trained network (or a published one that only its calls are known of), and where it stands in its life."""
+
+    untraced = frozenset({"config", "sha256", "thresholds_version", "made_at", "promoted_at"})
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", _("candidate version")
@@ -196,3 +199,8 @@ class Promotion(SignedEntry):
 
     def __str__(self) -> str:
         return f"{self.version}: {self.reason}"
+
+    @property
+    def headline(self) -> str:
+        """The reason stands beside it."""
+        return str(_("Promotion: %(version)s") % {"version": self.version})

@@ -1,5 +1,6 @@
 """The things of the lab: samples and how they were made, measured patterns and what was read from them."""
 
+from samples.models.changes import Change
 from samples.models.comments import Comment, CommentEdition
 from samples.models.elements import SampleElement
 from samples.models.notices import Following, Notice, NoticeChoice, NoticeKind
@@ -17,6 +18,7 @@ __all__ = [
     "EVERY_PROJECT",
     "AlloySystem",
     "ChainHead",
+    "Change",
     "Comment",
     "CommentEdition",
     "EditionConflict",

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.base import File
 from django.db import models, transaction
@@ -14,9 +13,11 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.acts import changes_by
 from samples.models.projects import Project, VisibleQuerySet
 from samples.models.readings import Reading
 from samples.models.samples import Sample
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.models.unchanging import Unchanging
 from samples.originals import Original, keep, safe_name
 from samples.radiation import with_lab_wavelength, without_assumption
@@ -86,7 +87,7 @@ class Receipt:
         )
 
 
-class PatternQuerySet(VisibleQuerySet["Pattern"]):
+class PatternQuerySet(VisibleQuerySet["Pattern"], TracedQuerySet["Pattern"]):
     project_paths = ("sample__project", "project")
 
     def current(self) -> PatternQuerySet:
@@ -107,38 +108,27 @@ class PatternQuerySet(VisibleQuerySet["Pattern"]):
         current = Prefetch("readings", Reading.objects.current(), to_attr="current_readings")
         return self.prefetch_related(current)
 
-    @transaction.atomic
-    def move_to(self, sample: Sample | None, by: User) -> int:
+    def move_to(self, sample: Sample | None, by: User, why: str = "") -> int:
         """Give all of these to ``sample``, or back to the inbox with None; how many were elsewhere before."""
-        moving = [
-            pattern
-            for pattern in self.only("name", "scan_number", "sample")
-            if pattern.sample_id != (sample and sample.pk)
-        ]
-        moved = Pattern.objects.filter(pk__in=[pattern.pk for pattern in moving])
-        if sample:
-            moved.update(sample=sample, project=None)
-        else:
+        with changes_by(by, why):
+            moving = [pk for pk, home in self.values_list("pk", "sample") if home != (sample and sample.pk)]
+            moved = Pattern.objects.filter(pk__in=moving)
+            if sample:
+                return moved.update(sample=sample, project=None)
             of_sample = Sample.objects.filter(pk=OuterRef("sample")).values("project")
-            moved.update(sample=None, project=Subquery(of_sample))
-        _log(moving, by, f"Moved to {sample or 'the inbox'}.")
-        return len(moving)
+            return moved.update(sample=None, project=Subquery(of_sample))
 
-    @transaction.atomic
-    def archive(self, by: User, at: datetime | None = None) -> int:
+    def archive(self, by: User, at: datetime | None = None, why: str = "") -> int:
         """Put all of these away; how many were not before.  Those of one moment can be restored together."""
-        leaving = list(self.current())
-        Pattern.objects.filter(pk__in=[pattern.pk for pattern in leaving]).update(archived_at=at or timezone.now())
-        _log(leaving, by, "Archived.")
-        return len(leaving)
+        with changes_by(by, why):
+            leaving = list(self.current().values_list("pk", flat=True))
+            return Pattern.objects.filter(pk__in=leaving).update(archived_at=at or timezone.now())
 
-    @transaction.atomic
-    def restore(self, by: User) -> int:
+    def restore(self, by: User, why: str = "") -> int:
         """Take all of these out of the archive; how many were in it."""
-        coming = list(self.exclude(archived_at=None))
-        Pattern.objects.filter(pk__in=[pattern.pk for pattern in coming]).update(archived_at=None)
-        _log(coming, by, "Restored from the archive.")
-        return len(coming)
+        with changes_by(by, why):
+            coming = list(self.exclude(archived_at=None).values_list("pk", flat=True))
+            return Pattern.objects.filter(pk__in=coming).update(archived_at=None)
 
     def receive(
         self,
@@ -156,7 +146,7 @@ class PatternQuerySet(VisibleQuerySet["Pattern"]):
             original = keep(content)
         except PatternFileError as error:
             return Receipt(name, failure=error.sentence)
-        with transaction.atomic():
+        with changes_by(by):
             file, _made = PatternFile.objects.get_or_create(
                 sha256=original.sha256, defaults={"content": original.name, "size": original.size}
             )
@@ -170,8 +160,10 @@ class PatternQuerySet(VisibleQuerySet["Pattern"]):
             return Receipt(name, known, known=True)
 
 
-class Pattern(models.Model):
+class Pattern(TracedModel):
     """One scan of one file; it belongs to a sample or waits in the inbox."""
+
+    untraced = frozenset({"file", "scan_number", "failure", "uploaded_by", "uploaded_at"})
 
     class Kind(models.TextChoices):
         MEASUREMENT = "measurement", _("measurement")
@@ -266,11 +258,10 @@ class Pattern(models.Model):
             self, corrected, by=by, blank=blank, blank_scale=blank_scale if blank else None, reason=reason
         )
 
-    def move_to(self, sample: Sample | None, by: User) -> None:
+    def move_to(self, sample: Sample | None, by: User, why: str = "") -> None:
         """Give the pattern to the sample that it was measured on; None puts it back into the inbox."""
-        before = self.sample
-        self.give_to(sample)
-        self._log(by, f"Moved from {before or 'the inbox'} to {sample or 'the inbox'}.")
+        with changes_by(by, why):
+            self.give_to(sample)
 
     def give_to(self, sample: Sample | None) -> None:
         """It is in the project of its sample, and stays there in the inbox."""
@@ -278,22 +269,23 @@ class Pattern(models.Model):
         self.sample = sample
         self.save(update_fields=["sample", "project"])
 
-    def mark_as(self, kind: Pattern.Kind, by: User) -> None:
+    def mark_as(self, kind: Pattern.Kind, by: User, why: str = "") -> None:
         """Say whether this is a measurement, or a scan of the blank or holder to take off from others."""
         self.kind = kind
-        self.save(update_fields=["kind"])
-        self._log(by, f"Marked as {kind}.")
+        self._save("kind", by, why)
 
-    def archive(self, by: User) -> None:
+    def archive(self, by: User, why: str = "") -> None:
         """Put the pattern away; nothing that was measured is ever deleted."""
         self.archived_at = timezone.now()
-        self.save(update_fields=["archived_at"])
-        self._log(by, "Archived.")
+        self._save("archived_at", by, why)
 
-    def restore(self, by: User) -> None:
+    def restore(self, by: User, why: str = "") -> None:
         self.archived_at = None
-        self.save(update_fields=["archived_at"])
-        self._log(by, "Restored from the archive.")
+        self._save("archived_at", by, why)
+
+    def _save(self, name: str, by: User, why: str) -> None:
+        with changes_by(by, why):
+            self.save(update_fields=[name])
 
     def _beside(self, scan_number: int) -> Pattern:
         return Pattern.objects.create(
@@ -306,10 +298,3 @@ class Pattern(models.Model):
             simulated=self.simulated,
             uploaded_by=self.uploaded_by,
         )
-
-    def _log(self, by: User, what: str) -> None:
-        _log([self], by, what)
-
-
-def _log(patterns: list[Pattern], by: User, what: str) -> None:
-    LogEntry.objects.log_actions(by.pk, patterns, CHANGE, change_message=what)

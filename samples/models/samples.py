@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
@@ -29,10 +29,12 @@ from samples.composition import (
     read_composition,
     weighed_composition,
 )
+from samples.models.acts import changes_by, joined_act, remember
 from samples.models.asking import one_of
 from samples.models.elements import SampleElement
 from samples.models.projects import Project, VisibleQuerySet
 from samples.models.systems import AlloySystem
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.models.words import SampleWord, found_by
 from samples.words import asked_words
 
@@ -78,7 +80,7 @@ class MassLoss(NamedTuple):
     percent: Decimal
 
 
-class SampleQuerySet(VisibleQuerySet["Sample"]):
+class SampleQuerySet(VisibleQuerySet["Sample"], TracedQuerySet["Sample"]):
     project_paths = ("project",)
 
     def current(self) -> SampleQuerySet:
@@ -121,12 +123,14 @@ class SampleQuerySet(VisibleQuerySet["Sample"]):
         return f"{stem}-{max(taken, default=0) + 1:0{width}d}"
 
 
-class Sample(models.Model):
+class Sample(TracedModel):
     """One piece of material under a readable code.
 
     What is typed (`composition_text`, `measured_text`) is kept as typed; saving reads it into `composition` and
     `measured` (formulas in at.%), finds the alloy system and lists the elements.
     """
+
+    untraced = frozenset({"composition", "measured", "made_by", "made_at", "changed_by", "changed_at", "edition"})
 
     class CompositionUnit(models.TextChoices):
         ATOMIC = Unit.ATOMIC.value, _("at.%")
@@ -225,16 +229,16 @@ class Sample(models.Model):
     def __str__(self) -> str:
         return self.code
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if kwargs.get("update_fields") is not None:
-            super().save(*args, **kwargs)
+    def save(self, **options: Any) -> None:
+        if options.get("update_fields") is not None:
+            super().save(**options)
             return
-        with transaction.atomic():
+        with joined_act():
             self.read_compositions()
             self.full_clean(exclude=["system"], validate_constraints=False)
             amounts = self.nominal.amounts
             self.system = AlloySystem.objects.for_elements(amounts)
-            super().save(*args, **kwargs)
+            super().save(**options)
             self.elements.exclude(element__in=amounts).delete()
             SampleElement.objects.bulk_create(
                 [SampleElement(sample=self, element=symbol, amount=amount) for symbol, amount in amounts.items()],
@@ -263,7 +267,7 @@ class Sample(models.Model):
         wants_code = not self.code
         for attempt in range(1, CODE_TRIES + 1):
             try:
-                with transaction.atomic():
+                with changes_by(by):
                     if wants_code:
                         self.read_compositions()
                         # Those who log samples of one system at the same moment wait here for each other's code.
@@ -284,10 +288,11 @@ class Sample(models.Model):
         edition: int,
         steps: Sequence[SynthesisStep],
         masses: Sequence[WeighedMass],
+        why: str = "",
     ) -> None:
         """Save the changes to this sample, unless somebody saved it since `edition` was read: EditionConflict."""
         try:
-            with transaction.atomic():
+            with changes_by(by, why):
                 claimed = Sample.objects.filter(pk=self.pk, edition=edition).update(edition=edition + 1)
                 if not claimed:
                     raise EditionConflict(Sample.objects.get(pk=self.pk))
@@ -298,16 +303,17 @@ class Sample(models.Model):
         except IntegrityError as error:
             raise self.code_taken() from error
 
-    def archive(self, *, by: AbstractBaseUser) -> None:
+    def archive(self, *, by: AbstractBaseUser, why: str = "") -> None:
         """Take the sample out of the lists; nothing is deleted."""
-        self._set_archived(timezone.now(), by)
+        self._set_archived(timezone.now(), by, why)
 
-    def restore(self, *, by: AbstractBaseUser) -> None:
-        self._set_archived(None, by)
+    def restore(self, *, by: AbstractBaseUser, why: str = "") -> None:
+        self._set_archived(None, by, why)
 
-    def _set_archived(self, moment: Any, by: AbstractBaseUser) -> None:
+    def _set_archived(self, moment: Any, by: AbstractBaseUser, why: str) -> None:
         self.archived_at, self.changed_by_id = moment, by.pk
-        self.save(update_fields=["archived_at", "changed_by", "changed_at"])
+        with changes_by(by, why):
+            self.save(update_fields=["archived_at", "changed_by", "changed_at"])
 
     def read_compositions(self) -> None:
         """Read what was typed into at.%; raises ValidationError by field."""
@@ -332,6 +338,7 @@ class Sample(models.Model):
 
     def _write_rows(self, before: Sequence[Row], rows: Sequence[Row]) -> None:
         """Make these the rows of the sample, in this order; a row is kept where there was one before."""
+        remember(before)
         for position, row in enumerate(rows, start=1):
             row.pk = before[position - 1].pk if position <= len(before) else None
             row.sample, row.position = self, position

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.acts import changes_by
 from samples.models.projects import hidden_from
 from samples.models.samples import Sample
 from samples.originals import Original, keep, safe_name
@@ -133,7 +134,7 @@ class SheetImport(models.Model):
 
         for attempt in (1, 2):
             try:
-                with transaction.atomic():
+                with changes_by(by, f"{self} (import {self.pk})"):
                     unclaimed = SheetImport.objects.filter(pk=self.pk, committed_at=None, checked_at__isnull=False)
                     if not unclaimed.update(committed_at=timezone.now(), committed_by=by):
                         return False
@@ -155,7 +156,7 @@ class SheetImport(models.Model):
         """Take back what this import wrote and nobody changed since; False where there is nothing to take back."""
         from samples.sheets.writing import take_back
 
-        with transaction.atomic():
+        with changes_by(by, f"{self} (import {self.pk})"):
             standing = SheetImport.objects.imported().filter(pk=self.pk)
             if not standing.update(undone_at=timezone.now(), undone_by=by):
                 return False

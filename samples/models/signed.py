@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from samples.append_only import Guard
@@ -73,6 +74,11 @@ class SignedEntry(Unchanging):
 
     class Meta:
         abstract = True
+
+    @property
+    def headline(self) -> str:
+        """What was signed, in a few words."""
+        return f"{capfirst(str(self._meta.verbose_name))}: {self}"
 
     @transaction.atomic
     def save(self, **options: Any) -> None:

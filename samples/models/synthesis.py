@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.composition import Composition, CompositionError, parse_composition
 from samples.models.samples import Sample
+from samples.models.traced import TracedModel, TracedQuerySet
 
 ABSOLUTE_ZERO = Decimal("-273.15")
 """°C"""
@@ -20,8 +21,11 @@ LEAST_MASS = Decimal("0.0001")
 """g; the last digit of an analytical balance."""
 
 
-class WeighedMass(models.Model):
+class WeighedMass(TracedModel):
     """One substance as it went onto the balance."""
+
+    part_of, named_by = "sample", "position"
+    untraced = frozenset({"position"})
 
     sample = models.ForeignKey(
         Sample, on_delete=models.PROTECT, related_name="weighed_masses", verbose_name=_("sample")
@@ -40,6 +44,8 @@ class WeighedMass(models.Model):
         validators=[MinValueValidator(Decimal("0.00001")), MaxValueValidator(Decimal(100))],
     )
     lot = models.CharField(_("lot"), max_length=60, blank=True)
+
+    objects = TracedQuerySet["WeighedMass"].as_manager()
 
     class Meta:
         verbose_name = _("weighed mass")
@@ -64,8 +70,11 @@ class WeighedMass(models.Model):
         return parse_composition(self.substance)
 
 
-class SynthesisStep(models.Model):
+class SynthesisStep(TracedModel):
     """One step of making a sample; the fields that a kind does not have stay empty."""
+
+    part_of, named_by = "sample", "position"
+    untraced = frozenset({"position"})
 
     class Kind(models.TextChoices):
         ARC_MELTING = "arc_melting", _("arc melting")
@@ -118,6 +127,8 @@ class SynthesisStep(models.Model):
     done_on = models.DateField(_("done on"), null=True, blank=True)
     done_by = models.CharField(_("done by"), max_length=80, blank=True)
     notes = models.CharField(_("notes"), max_length=400, blank=True)
+
+    objects = TracedQuerySet["SynthesisStep"].as_manager()
 
     class Meta:
         verbose_name = _("synthesis step")

@@ -11,6 +11,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.acts import changes_by
+from samples.models.traced import TracedModel, TracedQuerySet
+
 
 class SystemConflict(Exception):  # noqa: N818 - two people did nothing wrong
     """Somebody else saved the system since this edition of it was read; `stored` is how it stands now."""
@@ -20,7 +23,7 @@ class SystemConflict(Exception):  # noqa: N818 - two people did nothing wrong
         self.stored = stored
 
 
-class AlloySystemQuerySet(models.QuerySet["AlloySystem"]):
+class AlloySystemQuerySet(TracedQuerySet["AlloySystem"]):
     def for_elements(self, elements: Iterable[str]) -> AlloySystem:
         """The system of this set of elements; made now, in this order, if no sample had them before."""
         order = tuple(elements)
@@ -28,8 +31,10 @@ class AlloySystemQuerySet(models.QuerySet["AlloySystem"]):
         return system
 
 
-class AlloySystem(models.Model):
+class AlloySystem(TracedModel):
     """A set of elements, e.g. Al-Si-Ru; made by the first sample that has it."""
+
+    untraced = frozenset({"made_at", "changed_by", "changed_at", "edition"})
 
     key = models.CharField(_("elements in alphabetical order"), max_length=200, unique=True, editable=False)
     name = models.CharField(
@@ -58,11 +63,12 @@ class AlloySystem(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def revise(self, *, by: AbstractBaseUser, edition: int) -> None:
+    def revise(self, *, by: AbstractBaseUser, edition: int, why: str = "") -> None:
         """Save the order of the elements and the notes, unless somebody saved since `edition` was read: SystemConflict."""
-        changed = AlloySystem.objects.filter(pk=self.pk, edition=edition).update(
-            name=self.name, notes=self.notes, changed_by_id=by.pk, changed_at=timezone.now(), edition=edition + 1
-        )
+        now = {"changed_by_id": by.pk, "changed_at": timezone.now(), "edition": edition + 1}
+        with changes_by(by, why):
+            here = AlloySystem.objects.filter(pk=self.pk, edition=edition)
+            changed = here.update(name=self.name, notes=self.notes, **now)
         if not changed:
             raise SystemConflict(AlloySystem.objects.select_related("changed_by").get(pk=self.pk))
 

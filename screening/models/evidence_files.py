@@ -8,12 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.base import File
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.acts import changes_by
 from samples.models.projects import VisibleQuerySet
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.originals import Original, keep, safe_name
 from samples.xrd.sentences import Sentence, sentence
 from screening.bell import ring_thumbnails_on_commit
@@ -29,7 +31,7 @@ LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
 
 
-class EvidenceFileQuerySet(VisibleQuerySet["EvidenceFile"]):
+class EvidenceFileQuerySet(VisibleQuerySet["EvidenceFile"], TracedQuerySet["EvidenceFile"]):
     project_paths = ("follow_up__sample__project",)
 
     def current(self) -> EvidenceFileQuerySet:
@@ -61,7 +63,7 @@ class EvidenceFileQuerySet(VisibleQuerySet["EvidenceFile"]):
             "height": image.height if image else None,
             "thumbnail_state": self.model.Thumbnail.QUEUED if image else self.model.Thumbnail.NONE,
         }
-        with transaction.atomic():
+        with changes_by(by):
             file, made = self.get_or_create(
                 follow_up=follow_up,
                 sha256=original.sha256,
@@ -90,8 +92,14 @@ class EvidenceFileQuerySet(VisibleQuerySet["EvidenceFile"]):
         return None
 
 
-class EvidenceFile(models.Model):
+class EvidenceFile(TracedModel):
     """One file; what was sent is never shown as it is: an image has a thumbnail of our making, and all is downloaded."""
+
+    part_of, named_by = "follow_up", "name"
+    untraced = frozenset(
+        {"name", "file", "size", "image_format", "width", "height", "added_by", "added_at", "trouble"}
+        | {"thumbnail_state", "thumbnail", "attempts", "leased_until"}
+    )
 
     class Thumbnail(models.TextChoices):
         NONE = "none", _("no image")
@@ -162,12 +170,12 @@ class EvidenceFile(models.Model):
         }
         return {name: value for name, value in said.items() if value}
 
-    def archive(self) -> None:
+    def archive(self, by: User, why: str = "") -> None:
         """Take it out of the evidence; the bytes stay, and what was signed on them names their hash."""
-        self._set_archived(timezone.now())
+        self._set_archived(timezone.now(), by, why)
 
-    def restore(self) -> None:
-        self._set_archived(None)
+    def restore(self, by: User, why: str = "") -> None:
+        self._set_archived(None, by, why)
 
     def take_back(self, **said: Any) -> None:
         """It was sent once more: out of the archive, with what was said of it this time."""
@@ -191,9 +199,10 @@ class EvidenceFile(models.Model):
         ours = EvidenceFile.objects.filter(pk=self.pk, leased_until=self.leased_until)
         ours.update(thumbnail_state=state, leased_until=None, **fields)
 
-    def _set_archived(self, moment: Any) -> None:
+    def _set_archived(self, moment: Any, by: User, why: str) -> None:
         self.archived_at = moment
-        self.save(update_fields=["archived_at"])
+        with changes_by(by, why):
+            self.save(update_fields=["archived_at"])
 
 
 def _image(content: File[bytes], name: str, must_be_image: bool) -> ImageFacts | None:

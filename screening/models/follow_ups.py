@@ -17,7 +17,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Following, Notice, NoticeKind, Sample
+from samples.models.acts import changes_by, remember
 from samples.models.projects import VisibleQuerySet
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.xrd.sentences import sentence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique, check_shares
 from screening.models.outcomes import MEANINGS, OVERALL, FollowUpError, Outcome, check_right_to_sign
@@ -41,7 +43,7 @@ class FollowUpConflict(Exception):  # noqa: N818 - two people did nothing wrong
         self.stored = stored
 
 
-class FollowUpQuerySet(VisibleQuerySet["FollowUp"]):
+class FollowUpQuerySet(VisibleQuerySet["FollowUp"], TracedQuerySet["FollowUp"]):
     project_paths = ("sample__project",)
 
     def unfinished(self) -> FollowUpQuerySet:
@@ -70,28 +72,32 @@ class FollowUpQuerySet(VisibleQuerySet["FollowUp"]):
         rows = self.filter(sample=sample).with_outcome().select_related("assigned_to", "opened_by")
         return rows.prefetch_related(outcomes)
 
-    @transaction.atomic
     def open(self, sample: Sample, by: User, *, review: Review | None = None, **asked: Any) -> FollowUp:
         """Ask for a follow-up of ``sample``; ``asked``: question, assigned_to, due_on, reference, prompted_by."""
         if not by.has_perm("screening.add_followup"):
             raise FollowUpError(
                 sentence("Follow-ups are opened by reviewers and microscopists. Ask an administrator for that role.")
             )
-        sample = Sample.objects.select_for_update().get(pk=sample.pk)
-        if review:
-            asked["prompted_by"] = review.result
-            here = self.filter(review=review).first()
-            if here:
-                raise FollowUpError(
-                    sentence("A follow-up of this verdict is open already: number %(number)s.", number=here.pk)
-                )
-        opened = self.create(sample=sample, review=review, opened_by=by, changed_by=by, **asked)
-        opened.tell_the_assigned(by)
+        with changes_by(by):
+            sample = Sample.objects.select_for_update().get(pk=sample.pk)
+            if review:
+                asked["prompted_by"] = review.result
+                here = self.filter(review=review).first()
+                if here:
+                    raise FollowUpError(
+                        sentence("A follow-up of this verdict is open already: number %(number)s.", number=here.pk)
+                    )
+            opened = self.create(sample=sample, review=review, opened_by=by, changed_by=by, **asked)
+            opened.tell_the_assigned(by)
         return opened
 
 
-class FollowUp(models.Model):
+class FollowUp(TracedModel):
     """What is to be found out about one sample, by whom and until when."""
+
+    untraced = frozenset(
+        {"prompted_by", "review", "opened_by", "opened_at", "changed_by", "changed_at", "closed_at", "edition"}
+    )
 
     class State(models.TextChoices):
         ASKED = "asked", _("asked for")
@@ -223,6 +229,7 @@ class FollowUp(models.Model):
         edition: int,
         phases: Sequence[ObservedPhase],
         measurements: Sequence[LatticeMeasurement],
+        why: str = "",
     ) -> None:
         """Make these the phases and lattice measurements, unless somebody saved since ``edition`` was read."""
         if not by.has_perm("screening.change_followup"):
@@ -230,15 +237,15 @@ class FollowUp(models.Model):
         check_shares(phases)
         self._check_rows(phases)
         self._check_rows(measurements)
-        with transaction.atomic():
+        with changes_by(by, why):
             self._take_edition(edition, by)
             self.start()
             self._write_rows(list(self.phases.order_by("position")), phases)
             self._write_rows(list(self.lattice_measurements.order_by("position")), measurements)
 
-    def plan(self, *, by: User, edition: int, **asked: Any) -> None:
+    def plan(self, *, by: User, edition: int, why: str = "", **asked: Any) -> None:
         """Change what is asked, of whom and until when."""
-        with transaction.atomic():
+        with changes_by(by, why):
             before = FollowUp.objects.values_list("assigned_to", flat=True).get(pk=self.pk)
             self._take_edition(edition, by, **asked)
             if self.assigned_to_id != before:
@@ -346,9 +353,10 @@ class FollowUp(models.Model):
 
     def _move(self, by: User, from_those: FollowUpQuerySet, state: str, **fields: Any) -> None:
         """Into ``state``, from the states of ``from_those``; nothing where somebody else was first."""
-        from_those.filter(pk=self.pk).update(
-            state=state, changed_by=by, changed_at=timezone.now(), edition=F("edition") + 1, **fields
-        )
+        with changes_by(by):
+            from_those.filter(pk=self.pk).update(
+                state=state, changed_by=by, changed_at=timezone.now(), edition=F("edition") + 1, **fields
+            )
         self.refresh_from_db()
 
     def _take_edition(self, edition: int, by: User, **fields: Any) -> None:
@@ -369,6 +377,7 @@ class FollowUp(models.Model):
 
     def _write_rows(self, before: Sequence[Row], rows: Sequence[Row]) -> None:
         """Make these the rows, in this order; a row is kept where there was one before."""
+        remember(before)
         for position, row in enumerate(rows, start=1):
             row.pk = before[position - 1].pk if position <= len(before) else None
             row.position = position

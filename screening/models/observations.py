@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from samples.measured_composition import CompositionError, MeasuredComposition, SumError, read_measured
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.sentences import translated
 from samples.xrd.icosahedral import LatticeConvention
 from samples.xrd.quoted_lattice import LengthUnit, QuotedLength
@@ -33,8 +34,11 @@ class Technique(models.TextChoices):
     SINGLE_CRYSTAL = "scxrd", _("single-crystal XRD")
 
 
-class ObservedPhase(models.Model):
+class ObservedPhase(TracedModel):
     """One phase as one technique saw it; its composition is kept as typed and read into at.%."""
+
+    part_of, named_by = "follow_up", "position"
+    untraced = frozenset({"position", "composition"})
 
     class Structure(models.TextChoices):
         ICOSAHEDRAL = "icosahedral", _("icosahedral")
@@ -79,6 +83,8 @@ class ObservedPhase(models.Model):
     space_group = models.CharField(_("space group"), max_length=30, blank=True)
     point_symmetry = models.CharField(_("point symmetry seen"), max_length=60, blank=True)
     notes = models.CharField(_("notes"), max_length=400, blank=True)
+
+    objects = TracedQuerySet["ObservedPhase"].as_manager()
 
     class Meta:
         verbose_name = _("observed phase")
@@ -160,8 +166,11 @@ class ObservedPhase(models.Model):
         return {}
 
 
-class LatticeMeasurement(models.Model):
+class LatticeMeasurement(TracedModel):
     """One length as it was measured, with the convention in which it is quoted; a_R is derived beside it."""
+
+    part_of, named_by = "follow_up", "position"
+    untraced = frozenset({"position", "quasilattice_constant", "quasilattice_constant_sigma"})
 
     class Convention(models.TextChoices):
         A_R = LatticeConvention.A_R.value, _("a_R: edge of the rhombohedron")
@@ -203,6 +212,8 @@ class LatticeMeasurement(models.Model):
     quasilattice_constant = models.FloatField(_("a_R (Å)"), editable=False)
     quasilattice_constant_sigma = models.FloatField(_("uncertainty of a_R (Å)"), null=True, editable=False)
     notes = models.CharField(_("notes"), max_length=400, blank=True)
+
+    objects = TracedQuerySet["LatticeMeasurement"].as_manager()
 
     class Meta:
         verbose_name = _("lattice measurement")

@@ -11,11 +11,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.acts import changes_by
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.originals import Original, keep
 from samples.xrd.crystal import read_crystal
 
 
-class ReferencePhaseQuerySet(models.QuerySet["ReferencePhase"]):
+class ReferencePhaseQuerySet(TracedQuerySet["ReferencePhase"]):
     def current(self) -> ReferencePhaseQuerySet:
         return self.filter(archived_at=None)
 
@@ -31,27 +33,30 @@ class ReferencePhaseQuerySet(models.QuerySet["ReferencePhase"]):
         """
         crystal = read_crystal(content)
         original = keep(content)
-        phase, made = self.get_or_create(
-            sha256=original.sha256,
-            defaults={
-                "name": (name.strip() or crystal.name)[:120],
-                "formula": crystal.formula[:200],
-                "elements": list(crystal.elements),
-                "space_group": crystal.space_group,
-                "cell": list(crystal.cell),
-                "sticks": crystal.sticks(),
-                "cif": original.name,
-                "size": original.size,
-                "brought_by": by,
-            },
-        )
-        if not made and phase.archived_at:
-            phase.restore()
+        with changes_by(by):
+            phase, made = self.get_or_create(
+                sha256=original.sha256,
+                defaults={
+                    "name": (name.strip() or crystal.name)[:120],
+                    "formula": crystal.formula[:200],
+                    "elements": list(crystal.elements),
+                    "space_group": crystal.space_group,
+                    "cell": list(crystal.cell),
+                    "sticks": crystal.sticks(),
+                    "cif": original.name,
+                    "size": original.size,
+                    "brought_by": by,
+                },
+            )
+            if not made and phase.archived_at:
+                phase.restore(by)
         return phase
 
 
-class ReferencePhase(models.Model):
+class ReferencePhase(TracedModel):
     """One known structure; its CIF stays as it came, its sticks are computed once."""
+
+    untraced = frozenset({"elements", "cell", "sticks", "cif", "size", "sha256", "brought_by", "brought_at"})
 
     name = models.CharField(_("name"), max_length=120)
     formula = models.CharField(_("formula"), max_length=200)
@@ -90,13 +95,14 @@ class ReferencePhase(models.Model):
         bent = [f"{angle:.4g}°" for angle in angles if abs(angle - 90) > 1e-3]
         return ", ".join([said, *bent])
 
-    def archive(self) -> None:
+    def archive(self, by: User, why: str = "") -> None:
         """Offer it no more; verdicts that name it keep it."""
-        self._set_archived(timezone.now())
+        self._set_archived(timezone.now(), by, why)
 
-    def restore(self) -> None:
-        self._set_archived(None)
+    def restore(self, by: User, why: str = "") -> None:
+        self._set_archived(None, by, why)
 
-    def _set_archived(self, moment: Any) -> None:
+    def _set_archived(self, moment: Any, by: User, why: str) -> None:
         self.archived_at = moment
-        self.save(update_fields=["archived_at"])
+        with changes_by(by, why):
+            self.save(update_fields=["archived_at"])

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from samples.models.acts import changes_by, remember
+from samples.models.traced import TracedModel, TracedQuerySet
 from samples.sentences import translated
 from samples.xrd.sentences import PatternFileError
 from screening.code_template import CodeTemplate
 from screening.models.received import ReceivedPattern
 
 
-class MatchingRuleQuerySet(models.QuerySet["MatchingRule"]):
+class MatchingRuleQuerySet(TracedQuerySet["MatchingRule"]):
     def in_force(self) -> list[MatchingRule]:
         """The lab's rules in their order; those that every lab starts with where it has set none."""
         return list(self.order_by("position")) or self.starting()
@@ -29,26 +29,26 @@ class MatchingRuleQuerySet(models.QuerySet["MatchingRule"]):
             for position, (where, template) in enumerate(STARTING_RULES, start=1)
         ]
 
-    @transaction.atomic
-    def replace(self, rules: Sequence[MatchingRule], by: User) -> None:
+    def replace(self, rules: Sequence[MatchingRule], by: User, why: str = "") -> None:
         """Make ``rules`` those of the lab, in this order; none brings back those that every lab starts with."""
         for rule in rules:
             rule.full_clean(exclude=["position"])
-        self.select_for_update().delete()
-        for position, rule in enumerate(rules, start=1):
-            rule.pk, rule.position = None, position
-        self.bulk_create(rules)
-        LogEntry.objects.create(
-            user=by,
-            content_type=ContentType.objects.get_for_model(MatchingRule),
-            object_repr="matching rules",
-            action_flag=CHANGE,
-            change_message="; ".join(map(str, rules)) or "those that every lab starts with",
-        )
+        with changes_by(by, why):
+            before = list(self.select_for_update().order_by("position"))
+            remember(before)
+            for surplus in before[len(rules) :]:
+                surplus.delete()
+            for position, rule in enumerate(rules, start=1):
+                rule.pk = before[position - 1].pk if position <= len(before) else None
+                rule.position = position
+                rule.save()
 
 
-class MatchingRule(models.Model):
+class MatchingRule(TracedModel):
     """Where the code of a sample stands: a template such as ``{code}_*``, and what it is compared with."""
+
+    named_by = "position"
+    untraced = frozenset({"position"})
 
     class Where(models.TextChoices):
         NAME = ReceivedPattern.How.NAME.value, _("file name")
@@ -69,6 +69,10 @@ class MatchingRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.template}"
+
+    def thing_of_history(self) -> tuple[str, int]:
+        """The rules have one history together."""
+        return self._meta.label_lower, 0
 
     def clean(self) -> None:
         try:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Pattern, Project, Reading, Receipt, Sample, hidden_from, seen_by
+from samples.models.acts import changes_by
 from samples.xrd.sentences import Sentence
 from screening.bell import ring_on_commit
 from screening.matching import Named, SampleMatcher, samples_by_code
@@ -56,9 +57,9 @@ class ScreeningRunQuerySet(models.QuerySet["ScreeningRun"]):
         return reading
 
     @transaction.atomic
-    def mark(self, pattern: Pattern, kind: Pattern.Kind, by: User) -> None:
+    def mark(self, pattern: Pattern, kind: Pattern.Kind, by: User, why: str = "") -> None:
         """Say whether ``pattern`` is a measurement or a blank; a measurement that was none before is screened."""
-        pattern.mark_as(kind, by)
+        pattern.mark_as(kind, by, why)
         if kind == Pattern.Kind.MEASUREMENT and (reading := pattern.current_reading):
             self.start(ScreeningRun.Why.CORRECTION, by).enqueue([reading])
 
@@ -123,7 +124,6 @@ class ScreeningRun(models.Model):
     def __str__(self) -> str:
         return f"{self.get_why_display()} {self.pk}"
 
-    @transaction.atomic
     def receive(
         self,
         content: bytes | File[bytes],
@@ -140,9 +140,14 @@ class ScreeningRun(models.Model):
         The pattern and its place in the queue are written together, so that none is ever forgotten.  ``path`` is where the
         file lay in the folder that was sent; ``matcher`` looks for the sample where none is given.
         """
-        receipt = Pattern.objects.receive(
-            content, name=name, by=self.started_by, sample=sample, kind=kind, simulated=simulated
-        )
+        with changes_by(self.started_by):
+            receipt = Pattern.objects.receive(
+                content, name=name, by=self.started_by, sample=sample, kind=kind, simulated=simulated
+            )
+            self._note_receipt(receipt, path, sample, matcher)
+        return receipt
+
+    def _note_receipt(self, receipt: Receipt, path: str, sample: Sample | None, matcher: SampleMatcher | None) -> None:
         if receipt.failure and not receipt.patterns:
             self.refuse(path or receipt.name, receipt.failure)
         rows = [
@@ -156,7 +161,6 @@ class ScreeningRun(models.Model):
             self._match(rows, readings, matcher)
         ReceivedPattern.objects.bulk_create(rows, ignore_conflicts=True)  # the same file twice in one batch
         self.enqueue(list(readings.values()))
-        return receipt
 
     def refuse(self, path: str, reason: Sentence) -> None:
         """Note a file that was not kept, and why."""
@@ -179,35 +183,35 @@ class ScreeningRun(models.Model):
             if finding.sample:
                 row.pattern.give_to(finding.sample)
 
-    @transaction.atomic
-    def undo(self, by: User) -> bool:
+    def undo(self, by: User, why: str = "") -> bool:
         """Archive what this upload brought: its new patterns, and the samples logged for them that hold nothing else.
 
         Nothing is deleted, and what was screened stays on record.  False where somebody else was first.
         """
         moment = timezone.now()
-        if not ScreeningRun.objects.filter(pk=self.pk, undone_at=None).update(undone_at=moment, undone_by=by):
-            return False
-        self.refresh_from_db()
-        Pattern.objects.filter(received__run=self, received__known=False).archive(by, at=moment)
-        others = Pattern.objects.current().filter(sample=OuterRef("pk"))
-        pieces = Sample.objects.current().filter(parent=OuterRef("pk"))
-        idle = Sample.objects.current().filter(
-            ~Exists(others), ~Exists(pieces), logged_with__run=self, edition=1, steps=None, weighed_masses=None
-        )
-        idle.update(archived_at=moment, changed_by=by, changed_at=moment)
+        with changes_by(by, why):
+            if not ScreeningRun.objects.filter(pk=self.pk, undone_at=None).update(undone_at=moment, undone_by=by):
+                return False
+            self.refresh_from_db()
+            Pattern.objects.filter(received__run=self, received__known=False).archive(by, at=moment)
+            others = Pattern.objects.current().filter(sample=OuterRef("pk"))
+            pieces = Sample.objects.current().filter(parent=OuterRef("pk"))
+            idle = Sample.objects.current().filter(
+                ~Exists(others), ~Exists(pieces), logged_with__run=self, edition=1, steps=None, weighed_masses=None
+            )
+            idle.update(archived_at=moment, changed_by=by, changed_at=moment)
         return True
 
-    @transaction.atomic
-    def redo(self, by: User) -> bool:
+    def redo(self, by: User, why: str = "") -> bool:
         """Restore what undoing this upload archived, and nothing that was archived by hand before or after."""
         moment = self.undone_at
-        if not ScreeningRun.objects.filter(pk=self.pk, undone_at=moment).update(undone_at=None, undone_by=None):
-            return False
-        self.refresh_from_db()
-        Pattern.objects.filter(received__run=self, received__known=False, archived_at=moment).restore(by)
-        back = Sample.objects.filter(logged_with__run=self, archived_at=moment)
-        back.update(archived_at=None, changed_by=by, changed_at=timezone.now())
+        with changes_by(by, why):
+            if not ScreeningRun.objects.filter(pk=self.pk, undone_at=moment).update(undone_at=None, undone_by=None):
+                return False
+            self.refresh_from_db()
+            Pattern.objects.filter(received__run=self, received__known=False, archived_at=moment).restore(by)
+            back = Sample.objects.filter(logged_with__run=self, archived_at=moment)
+            back.update(archived_at=None, changed_by=by, changed_at=timezone.now())
         return True
 
     @transaction.atomic

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, said_why
 from samples.sentences import translated
 from screening.follow_up_forms import (
     SPACE_GROUPS_SEEN,
@@ -56,6 +56,7 @@ def evidence(request: SignedInRequest, pk: int) -> HttpResponse:
                     edition=_whole_number(request.POST.get("edition", "")),
                     phases=phases.rows(),
                     measurements=lattice.rows(),
+                    why=said_why(request),
                 )
             except FollowUpConflict as conflict:
                 context |= {"stored": conflict.stored, "edition": conflict.stored.edition}
@@ -146,10 +147,10 @@ def archive_file(request: SignedInRequest, pk: int) -> HttpResponse:
     """Take a file out of the evidence, or put it back."""
     file = get_object_or_404(EvidenceFile.objects.without_thumbnails().select_related("follow_up"), pk=pk)
     if file.archived_at:
-        file.restore()
+        file.restore(request.user, said_why(request))
         messages.success(request, _("“%(name)s” is back among the evidence.") % {"name": file})
     else:
-        file.archive()
+        file.archive(request.user, said_why(request))
         messages.success(request, _("“%(name)s” is put away; nothing was deleted.") % {"name": file})
     return redirect(f"{file.follow_up.get_absolute_url()}#files")
 

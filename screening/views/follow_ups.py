@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from samples.models import Sample
 from samples.models.samples import plain_text
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, said_why
 from samples.sentences import translated
 from screening.follow_up_forms import CallOffForm, FilesForm, OutcomeForm, PlanForm
 from screening.models import EvidenceFile, FollowUp, FollowUpConflict, FollowUpError, Outcome, Review
@@ -85,7 +85,12 @@ def plan(request: SignedInRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "follow_up": planned, "sample": planned.sample}
     if form.is_valid():
         try:
-            FollowUp.objects.get(pk=pk).plan(by=request.user, edition=form.cleaned_data["edition"] or 0, **form.asked())
+            FollowUp.objects.get(pk=pk).plan(
+                by=request.user,
+                edition=form.cleaned_data["edition"] or 0,
+                why=said_why(request),
+                **form.asked(),
+            )
         except FollowUpConflict as conflict:
             typed = request.POST.copy()
             typed["edition"] = str(conflict.stored.edition)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
 from samples.comment_forms import CommentForm
 from samples.models import Comment, Pattern
+from samples.requests import said_why
 from samples.sentences import translated
 from samples.xrd.bragg import CU_KALPHA1
 from samples.xrd.sentences import PatternFileError
@@ -48,7 +49,7 @@ def move(request: PageRequest, pk: int) -> HttpResponse:
     form = MoveForm(request.POST)
     if not form.is_valid():
         return _page(request, card, move_form=form)
-    card.pattern.move_to(form.cleaned_data["sample"], request.user)
+    card.pattern.move_to(form.cleaned_data["sample"], request.user, said_why(request))
     messages.success(request, _("Moved to %(place)s.") % {"place": card.pattern.sample or _("the inbox")})
     return _back(request, pk)
 
@@ -59,10 +60,10 @@ def archive(request: PageRequest, pk: int) -> HttpResponse:
     """Put the pattern away, or take it out of the archive again; nothing is deleted."""
     pattern = get_object_or_404(Pattern, pk=pk)
     if pattern.archived_at:
-        pattern.restore(request.user)
+        pattern.restore(request.user, said_why(request))
         messages.success(request, _("Restored from the archive."))
     else:
-        pattern.archive(request.user)
+        pattern.archive(request.user, said_why(request))
         messages.success(request, _("Archived; nothing was deleted. “Restore” brings it back."))
     return _back(request, pk)
 
@@ -74,7 +75,8 @@ def mark(request: PageRequest, pk: int) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in Pattern.Kind.values:
         return HttpResponseBadRequest()
-    ScreeningRun.objects.mark(get_object_or_404(Pattern, pk=pk), Pattern.Kind(kind), request.user)
+    pattern = get_object_or_404(Pattern, pk=pk)
+    ScreeningRun.objects.mark(pattern, Pattern.Kind(kind), request.user, said_why(request))
     return redirect("screening:pattern", pk)
 
 

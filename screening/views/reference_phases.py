@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, said_why
 from samples.sentences import translated
 from samples.xrd.crystal import MAX_CIF_BYTES, CrystalFileError
 from screening.models import ReferencePhase
@@ -42,7 +42,7 @@ def phases(request: SignedInRequest) -> HttpResponse:
 @permission_required("screening.change_referencephase", raise_exception=True)
 def archive(request: SignedInRequest, pk: int) -> HttpResponse:
     phase = get_object_or_404(ReferencePhase, pk=pk)
-    phase.archive()
+    phase.archive(request.user, said_why(request))
     said = _("%(name)s is out of the library; verdicts that name it keep it. Bring the same CIF again to have it back.")
     messages.success(request, said % {"name": phase})
     return redirect("screening:phases")

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from samples.models import Pattern
+from samples.requests import said_why
 from screening.matching import Finding, Named, SampleMatcher
 from screening.models import MatchingRule, ReceivedPattern
 from screening.rule_forms import NamesForm, RuleFormSet
@@ -46,7 +47,7 @@ def rules(request: PageRequest) -> HttpResponse:
     if typed is not None and formset.is_valid() and names.is_valid():
         tried = formset.rules()
         if "keep" in typed:
-            MatchingRule.objects.replace(tried, request.user)
+            MatchingRule.objects.replace(tried, request.user, said_why(request))
             messages.success(request, _("The rules are kept. They hold for files that come from now on."))
             return redirect("screening:rules")
         tried = tried or MatchingRule.objects.starting()

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
 
-from samples.models import Pattern, PatternFile, Reading
+from samples.models import Change, Pattern, PatternFile, Reading
 from samples.models.unchanging import UnchangingError
 from samples.originals import safe_name
 from samples.sentences import translated
@@ -189,8 +188,8 @@ def test_a_pattern_moves_to_its_sample_and_the_move_is_on_record(person: User) -
     assert list(Pattern.objects.in_inbox()) == [pattern]
     pattern.move_to(sample, person)
     assert not Pattern.objects.in_inbox().exists()
-    entry = LogEntry.objects.get(user=person)
-    assert entry.change_message == f"Moved from the inbox to {sample.code}."
+    change = Change.objects.of(Pattern, [pattern.pk]).latest("pk")
+    assert (change.by, change.own_row["fields"]) == (person, {"sample": [None, sample.pk]})  # type: ignore[index]
 
 
 class TestOriginal:
