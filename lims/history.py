@@ -98,7 +98,7 @@ KINDS: dict[str, Kind] = {
     "model": Kind(
         lambda: ModelVersion.objects.defer("config"),
         "mlmodels.view_modelversion",
-        lambda _version: reverse("home"),
+        lambda version: reverse("screening:model", args=[version.pk]),
         signed=lambda version: {"promotion": Promotion.objects.filter(Q(version=version) | Q(former=version))},
     ),
     "person": Kind(Person.objects.all, "auth.change_user", lambda person: reverse("person", args=[person.pk])),
