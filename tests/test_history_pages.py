@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from mlmodels.models import Promotion
-from samples.models import Pattern, Sample, SynthesisStep
+from samples.models import Pattern, Project, Sample, SynthesisStep
 from screening.models import FollowUp
 from tests.factories import SampleFactory, UserFactory, make_pattern
 from tests.screening.reviewing import REASON, make_candidate, make_reviewer
@@ -168,3 +168,40 @@ class TestApi:
         follow_up = FollowUp.objects.open(SampleFactory.create(), UserFactory.create(roles=["reviewer"]))
         assert client.get(f"/api/v1/follow-ups/{follow_up.pk}/history/").json()["count"] == 1
         assert client.get("/api/v1/samples/NOWHERE/history/").status_code == 404
+
+
+class TestWhoSeesWhat:
+    @pytest.fixture
+    def hidden(self) -> Sample:
+        """A sample of a closed project, to which the member does not belong."""
+        leader = UserFactory.create(username="leader", roles=["member"])
+        project = Project.objects.begin(by=leader, leaders=[leader], key="secret", name="The secret project")
+        return SampleFactory.create(code="SECRET-1", project=project)
+
+    def test_the_history_of_what_one_may_not_see_is_not_found(
+        self, client: Client, member: User, hidden: Sample
+    ) -> None:
+        pattern = make_pattern(sample=hidden)
+        follow_up = FollowUp.objects.open(hidden, UserFactory.create(roles=["reviewer"]))
+        for kind, pk in (("sample", hidden.pk), ("pattern", pattern.pk), ("follow-up", follow_up.pk)):
+            assert client.get(f"/history/{kind}/{pk}/").status_code == 404
+        assert client.get("/api/v1/samples/SECRET-1/history/").status_code == 404
+
+    def test_no_title_leaks_into_the_history_of_what_one_sees(
+        self, client: Client, member: User, hidden: Sample
+    ) -> None:
+        sample = SampleFactory.create(code="ASR-001")
+        came, went = make_pattern(sample=hidden, name="came.xy"), make_pattern(sample=sample, name="went.xy")
+        came.move_to(sample, member, "belongs here")
+        went.move_to(hidden, member, "of the secret project")
+        Sample.objects.filter(pk=sample.pk).update(parent=hidden)
+        for address in (f"/history/sample/{sample.pk}/", "/api/v1/samples/ASR-001/history/"):
+            page = text_of(client, address)
+            assert "came.xy" in page
+            assert "Something was changed that you may not see." in page
+            for told in ("SECRET", "secret project", "went.xy"):
+                assert told not in page, address
+
+    def test_who_may_see_it_reads_all(self, client: Client, hidden: Sample) -> None:
+        client.force_login(User.objects.get(username="leader"))
+        assert "The secret project" in text_of(client, f"/history/sample/{hidden.pk}/")

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.acts import changes_by
-from samples.models.projects import Project, VisibleQuerySet
+from samples.models.projects import Project, RecordQuerySet
 from samples.models.readings import Reading
 from samples.models.samples import Sample
-from samples.models.traced import TracedModel, TracedQuerySet
+from samples.models.traced import TracedModel
 from samples.models.unchanging import Unchanging
 from samples.originals import Original, keep, safe_name
 from samples.radiation import with_lab_wavelength, without_assumption
@@ -87,7 +87,7 @@ class Receipt:
         )
 
 
-class PatternQuerySet(VisibleQuerySet["Pattern"], TracedQuerySet["Pattern"]):
+class PatternQuerySet(RecordQuerySet["Pattern"]):
     project_paths = ("sample__project", "project")
 
     def current(self) -> PatternQuerySet:

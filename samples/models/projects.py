@@ -22,7 +22,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from samples.models.traced import TracedModel, TracedQuerySet
+
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
+Record_co = TypeVar("Record_co", bound=TracedModel, covariant=True)
 
 EVERY_PROJECT = "samples.see_every_project"
 """Who may see what every project holds: the admins."""
@@ -53,15 +56,24 @@ def seen_by(person: AbstractBaseUser | AnonymousUser, *paths: str) -> Q:
     return seen
 
 
-class VisibleQuerySet(models.QuerySet[Row_co]):
+class OfProjects:
     """Rows that belong to a project by one of ``project_paths``; every page, list, count and file asks for them by `visible_to`."""
 
     project_paths: ClassVar[tuple[str, ...]] = ()
 
     def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> Self:
         """Without what is in projects that are closed to ``person``."""
+        rows: Any = self
         seen = seen_by(person, *self.project_paths)
-        return self.filter(seen) if seen else self
+        return rows.filter(seen) if seen else rows  # type: ignore[no-any-return]
+
+
+class VisibleQuerySet(OfProjects, models.QuerySet[Row_co]):
+    """Rows of projects."""
+
+
+class RecordQuerySet(OfProjects, TracedQuerySet[Record_co]):
+    """Rows of projects that have a history."""
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):

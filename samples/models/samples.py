@@ -32,9 +32,9 @@ from samples.composition import (
 from samples.models.acts import changes_by, joined_act, remember
 from samples.models.asking import one_of
 from samples.models.elements import SampleElement
-from samples.models.projects import Project, VisibleQuerySet
+from samples.models.projects import Project, RecordQuerySet
 from samples.models.systems import AlloySystem
-from samples.models.traced import TracedModel, TracedQuerySet
+from samples.models.traced import TracedModel
 from samples.models.words import SampleWord, found_by
 from samples.words import asked_words
 
@@ -80,7 +80,7 @@ class MassLoss(NamedTuple):
     percent: Decimal
 
 
-class SampleQuerySet(VisibleQuerySet["Sample"], TracedQuerySet["Sample"]):
+class SampleQuerySet(RecordQuerySet["Sample"]):
     project_paths = ("project",)
 
     def current(self) -> SampleQuerySet:

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.acts import changes_by
-from samples.models.projects import VisibleQuerySet
-from samples.models.traced import TracedModel, TracedQuerySet
+from samples.models.projects import RecordQuerySet
+from samples.models.traced import TracedModel
 from samples.originals import Original, keep, safe_name
 from samples.xrd.sentences import Sentence, sentence
 from screening.bell import ring_thumbnails_on_commit
@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=120)
 MAX_ATTEMPTS = 3
 
 
-class EvidenceFileQuerySet(VisibleQuerySet["EvidenceFile"], TracedQuerySet["EvidenceFile"]):
+class EvidenceFileQuerySet(RecordQuerySet["EvidenceFile"]):
     project_paths = ("follow_up__sample__project",)
 
     def current(self) -> EvidenceFileQuerySet:

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.models import Following, Notice, NoticeKind, Sample
 from samples.models.acts import changes_by, remember
-from samples.models.projects import VisibleQuerySet
-from samples.models.traced import TracedModel, TracedQuerySet
+from samples.models.projects import RecordQuerySet
+from samples.models.traced import TracedModel
 from samples.xrd.sentences import sentence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique, check_shares
 from screening.models.outcomes import MEANINGS, OVERALL, FollowUpError, Outcome, check_right_to_sign
@@ -43,7 +43,7 @@ class FollowUpConflict(Exception):  # noqa: N818 - two people did nothing wrong
         self.stored = stored
 
 
-class FollowUpQuerySet(VisibleQuerySet["FollowUp"], TracedQuerySet["FollowUp"]):
+class FollowUpQuerySet(RecordQuerySet["FollowUp"]):
     project_paths = ("sample__project",)
 
     def unfinished(self) -> FollowUpQuerySet:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('samples', '0005_comments_and_notices'),
+        ('samples', '0006_projects'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
