@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -109,7 +109,7 @@ class Story:
 class Names:
     """What the ids in some changes stand for, of all that ``reader`` may see; one query for each kind of thing."""
 
-    def __init__(self, reader: AbstractBaseUser, changes: Iterable[Change]) -> None:
+    def __init__(self, reader: AbstractBaseUser, changes: Collection[Change]) -> None:
         self.known: dict[Thing, str] = {}
         self.addresses: dict[Thing, str] = {}
         asked: dict[str, set[int]] = defaultdict(set)
@@ -120,13 +120,14 @@ class Names:
                     known = _field(row["row"], name)
                     if isinstance(known, models.ForeignKey):
                         asked[known.related_model._meta.label_lower] |= {pk for pk in pair if pk is not None}
+        things = {change.thing for change in changes}
         for kind, pks in asked.items():
-            self._find(reader, kind, pks)
+            self._find(reader, kind, pks, with_address=kind in things)
 
     def of(self, kind: str, pk: int) -> str:
         return self.known.get((kind, pk)) or _("(you may not see it)")
 
-    def _find(self, reader: AbstractBaseUser, kind: str, pks: set[int]) -> None:
+    def _find(self, reader: AbstractBaseUser, kind: str, pks: set[int], *, with_address: bool) -> None:
         rows: Any = apps.get_model(kind)._default_manager.filter(pk__in=pks)
         if hasattr(rows, "visible_to"):
             rows = rows.visible_to(reader)
@@ -137,7 +138,7 @@ class Names:
             self.known[thing] = _("follow-up %(n)s") % {"n": row.pk} if kind == "screening.followup" else str(row)
             if kind == "samples.pattern":
                 self.addresses[thing] = reverse("screening:pattern", args=[row.pk])
-            elif hasattr(row, "get_absolute_url"):
+            elif with_address and hasattr(row, "get_absolute_url"):
                 self.addresses[thing] = row.get_absolute_url()
 
 

@@ -191,7 +191,8 @@ class TestWhoSeesWhat:
         self, client: Client, member: User, hidden: Sample
     ) -> None:
         sample = SampleFactory.create(code="ASR-001")
-        came, went = make_pattern(sample=hidden, name="came.xy"), make_pattern(sample=sample, name="went.xy")
+        came = make_pattern(sample=hidden, name="came.xy", by=member)
+        went = make_pattern(sample=sample, name="went.xy", by=member)
         came.move_to(sample, member, "belongs here")
         went.move_to(hidden, member, "of the secret project")
         Sample.objects.filter(pk=sample.pk).update(parent=hidden)
