@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -27,3 +31,13 @@ def test_commands_exist(document: Path) -> None:
 def test_makefile_has_the_commands_of_the_readme() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^    |`)make ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)) <= targets
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
+def test_service_of_the_uploader_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    blocks = re.findall(r"(?:^    .*\n|^\n)+", (ROOT / "docs/connecting-an-instrument.md").read_text(), re.MULTILINE)
+    (unit,) = (textwrap.dedent(block) for block in blocks if "[Service]" in block)
+    service = tmp_path / "icosa-upload.service"
+    service.write_text(unit.replace("/usr/bin/python3", sys.executable))
+    said = subprocess.run(["systemd-analyze", "verify", str(service)], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
