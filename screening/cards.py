@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch
-
 from samples.models import Pattern, Reading
 from screening.models import ReceivedPattern, ScreeningResult, ScreeningRun
 
@@ -94,8 +92,11 @@ class Progress:
 
 def cards_of_run(run: ScreeningRun) -> list[Card]:
     """The cards of a batch, in the order in which its files came; in a fixed number of queries."""
-    patterns = Pattern.objects.select_related("sample", "uploaded_by").with_current_reading()
-    rows = list(run.received.with_standing().prefetch_related(Prefetch("pattern", patterns)))
+    patterns = Pattern.objects.filter(received__run=run).select_related("sample", "uploaded_by").with_current_reading()
+    pattern_of = patterns.in_bulk()  # prefetched by Django, each would be a further OR, and SQLite takes a thousand
+    rows = list(run.received.with_standing())
+    for row in rows:
+        row.pattern = pattern_of[row.pattern_id]
     return cards_of([row.pattern for row in rows], rows)
 
 

@@ -12,8 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from samples.models import Pattern, Sample
-from screening.models import LoggedSample, PackedFolder, ScreeningResult, ScreeningRun
+from samples.models import Pattern, PatternFile, Sample
+from screening.models import LoggedSample, PackedFolder, ReceivedPattern, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version
 from tests.screening.test_packed_files import zipped
@@ -438,3 +438,16 @@ class TestScans:
         client.post(f"/patterns/{second.pk}/archive/", {"run": run.pk})
         assert "set_aside" in standings(run).values()
         assert "Take back" in client.get(f"/runs/{run.pk}/").content.decode()
+
+
+def test_an_upload_of_1100_files_opens_in_the_browser_and_by_the_api(client: Client, member: User) -> None:
+    """SQLite takes no more than a thousand conditions in a row."""
+    run = ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=member)
+    files = PatternFile.objects.bulk_create(
+        PatternFile(sha256=f"{n:064x}", content=f"{n}", size=1) for n in range(1100)
+    )
+    patterns = Pattern.objects.bulk_create(Pattern(file=file, name="a.xy", uploaded_by=member) for file in files)
+    ReceivedPattern.objects.bulk_create(ReceivedPattern(run=run, pattern=pattern) for pattern in patterns)
+    assert "of 1100 patterns" in client.get(f"/runs/{run.pk}/").content.decode()
+    assert client.get(f"/runs/{run.pk}/cards/", headers=HTMX).status_code == 200
+    assert client.get(f"/api/v1/runs/{run.pk}/").json()["progress"]["n_patterns"] == 1100
