@@ -130,7 +130,7 @@ class SheetImport(models.Model):
         What somebody saved since the rows were checked is marked and left as it stands.
         """
         from samples.sheets.checking import check
-        from samples.sheets.writing import write
+        from samples.sheets.writing import write, write_over
 
         for attempt in (1, 2):
             try:
@@ -141,7 +141,7 @@ class SheetImport(models.Model):
                     rows = list(self.rows.all())
                     found = check(rows, clears=self.empty_cells == self.Empty.CLEAR, as_seen=True, locked=True)
                     changes = write(found.right, by=by, sheet_import=self)
-                    SheetRow.objects.bulk_update(rows, ["state", "problems", "before", "note"], batch_size=ROWS_AT_ONCE)
+                    write_over(SheetRow, rows, ["state", "problems", "before", "note"])
                     self.refresh_from_db()
                     self.n_made = sum(change.made for change in changes)
                     self.n_changed = len(changes) - self.n_made

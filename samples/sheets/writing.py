@@ -166,10 +166,10 @@ def _save(samples: Sequence[Sample]) -> None:
     for sample in samples:
         sample.edition += 1
         sample.changed_at = now
-    _write_over(Sample, samples, [*SAMPLE_FIELDS, "edition", "changed_by", "changed_at"])
+    write_over(Sample, samples, [*SAMPLE_FIELDS, "edition", "changed_by", "changed_at"])
 
 
-def _write_over(model: type[Any], rows: Sequence[Model], fields: Sequence[str]) -> None:
+def write_over(model: type[Any], rows: Sequence[Model], fields: Sequence[str]) -> None:
     """UPDATE of many rows: an INSERT whose rows are all there, far faster than a CASE for each of them."""
     model._default_manager.bulk_create(
         rows, update_conflicts=True, unique_fields=["id"], update_fields=list(fields), batch_size=AT_ONCE
@@ -207,7 +207,7 @@ def _replace_rows(model: type[Any], wanted: Mapping[int, Sequence[Any]]) -> None
             (kept if row.pk else new).append(row)
         surplus += pks[len(rows) :]
     fields = STEP_FIELDS if model is SynthesisStep else MASS_FIELDS
-    _write_over(model, kept, [*fields, "position"])
+    write_over(model, kept, [*fields, "position"])
     model.objects.bulk_create(new, batch_size=AT_ONCE)
     model.objects.filter(pk__in=surplus).delete()
 
