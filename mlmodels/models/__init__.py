@@ -1,15 +1,21 @@
 """The life of a network as rows: its versions and their weights, who promoted which, and the data sets that it learns from."""
 
-from mlmodels.models.datasets import Dataset, DatasetChoice, DatasetEntry, Freeze
+from mlmodels.models.dataset_entries import DatasetChoice, DatasetEntry, Label, Split, content_sha256
+from mlmodels.models.datasets import Dataset, DatasetConflict, DatasetError, Freeze
 from mlmodels.models.versions import ModelVersion, Promotion, PromotionError, WeightsPart
 
 __all__ = [
     "Dataset",
     "DatasetChoice",
+    "DatasetConflict",
     "DatasetEntry",
+    "DatasetError",
     "Freeze",
+    "Label",
     "ModelVersion",
     "Promotion",
     "PromotionError",
+    "Split",
     "WeightsPart",
+    "content_sha256",
 ]

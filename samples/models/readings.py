@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ class ReadingQuerySet(VisibleQuerySet["Reading"]):
         """Store ``scan`` as the next reading of ``pattern``."""
         type(pattern).objects.select_for_update().get(pk=pattern.pk)
         radiation = radiation_of(scan.wavelength) if scan.wavelength else None
+        two_theta, intensity = scan.two_theta.astype("<f8").tobytes(), scan.intensity.astype("<f4").tobytes()
         reading = self.create(
             pattern=pattern,
             number=(pattern.readings.aggregate(last=models.Max("number"))["last"] or 0) + 1,
@@ -59,6 +61,7 @@ class ReadingQuerySet(VisibleQuerySet["Reading"]):
             wavelength_assumed=wavelength_assumed,
             radiation=radiation.name if radiation else "",
             n_points=scan.n_points,
+            arrays_sha256=arrays_sha256(two_theta, intensity),
             two_theta_first=float(scan.two_theta[0]),
             two_theta_last=float(scan.two_theta[-1]),
             step=scan.step,
@@ -71,11 +74,7 @@ class ReadingQuerySet(VisibleQuerySet["Reading"]):
             reason=reason,
             made_by=by,
         )
-        ReadingArrays.objects.create(
-            reading=reading,
-            two_theta=scan.two_theta.astype("<f8").tobytes(),
-            intensity=scan.intensity.astype("<f4").tobytes(),
-        )
+        ReadingArrays.objects.create(reading=reading, two_theta=two_theta, intensity=intensity)
         return reading
 
 
@@ -108,6 +107,7 @@ class Reading(Unchanging):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("read by")
     )
     made_at = models.DateTimeField(_("read at"), auto_now_add=True)
+    arrays_sha256 = models.CharField(_("SHA-256 of the numbers"), max_length=64, blank=True, editable=False)
 
     objects = ReadingQuerySet.as_manager()
 
@@ -143,6 +143,13 @@ class ReadingArrays(Unchanging):
     )
     two_theta = models.BinaryField(editable=False)  # little-endian float64 (degree), n_points values
     intensity = models.BinaryField(editable=False)  # little-endian float32 (counts), n_points values
+
+
+def arrays_sha256(two_theta: bytes | memoryview, intensity: bytes | memoryview) -> str:
+    """SHA-256 (hex) of the numbers as they are stored: the angles, and then the counts."""
+    digest = hashlib.sha256(two_theta)
+    digest.update(intensity)
+    return digest.hexdigest()
 
 
 def _moment(text: Any) -> datetime | None:
