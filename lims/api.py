@@ -17,6 +17,7 @@ from lims import history_api
 from mlmodels.api import ModelVersionViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
+from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
 from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet
 from screening.heartbeats import InstrumentHeartbeatViewSet
 from screening.review_api import ReviewViewSet
@@ -44,6 +45,8 @@ router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
 router.register("follow-ups", FollowUpViewSet)
 router.register("evidence-files", EvidenceFileViewSet)
+router.register("datasets", DatasetViewSet)
+router.register(rf"datasets/(?P<pk>{NUMBER})/entries", DatasetEntryViewSet, basename="dataset-entry")
 router.register("models", ModelVersionViewSet)
 router.register("heartbeats", InstrumentHeartbeatViewSet)
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from lims import demo_case
+from lims import demo_case, demo_dataset
 from lims.roles import ROLES
 from mlmodels.models import ModelVersion
 from mlmodels.net.classify import THRESHOLDS_VERSION
@@ -128,6 +128,7 @@ def fill(say: Callable[[str], None]) -> None:
         calls = _log_samples(people["member"], patterns)
         for found in demo_case.CASE:
             demo_case.tell(found, calls[found.code], people["reviewer"], people["microscopist"])
+        demo_dataset.make(people["curator"])
 
 
 def _people() -> dict[str, User]:
@@ -201,5 +202,5 @@ def _simulated(wanted: DemoSample, seed: int) -> bytes:
     pattern = simulate_pattern(
         phase.phase_class, phase.quasilattice_constant, phase.lattice_type, phase.share, n_hosts=2, seed=seed
     )
-    title = f"{wanted.code}: simulated pattern, not a measurement"
+    title = f"{wanted.code}: simulated pattern, not a measurement\n{pattern.metadata['comment']}"
     return pattern_text(replace(pattern, metadata={"comment": title})).encode()

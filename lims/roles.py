@@ -69,7 +69,7 @@ ROLE_WORDS = {
     "member": _("member: logs samples, sends patterns in"),
     "reviewer": _("reviewer: judges candidates besides"),
     "microscopist": _("microscopist: enters evidence and signs outcomes besides"),
-    "curator": _("curator: decides which network screens, and how files find samples"),
+    "curator": _("curator: decides which network screens and what it learns from, and how files find samples"),
     "admin": _("admin: everything, and lets people in"),
 }
 

@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "lims.api_errors.described"],
     "ENUM_NAME_OVERRIDES": {
         "ResultState": "screening.models.ScreeningResult.State",
+        "DatasetState": "mlmodels.models.Dataset.State",
         "ModelState": "mlmodels.models.ModelVersion.State",
         "PatternKind": "samples.models.Pattern.Kind",
         "StepKind": "samples.models.SynthesisStep.Kind",

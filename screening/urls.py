@@ -7,6 +7,7 @@ from django.urls import path
 from samples.pattern_views import original
 from screening.views import (
     agreement,
+    datasets,
     dossier,
     downloads,
     evidence,
@@ -86,6 +87,15 @@ urlpatterns = [
     path("agreement/lattices.json", agreement.lattices, name="agreement-lattices"),
     path("models/", models.model_list, name="model-list"),
     path("models/<int:pk>/", models.model, name="model"),
+    path("data-sets/", datasets.dataset_list, name="dataset-list"),
+    path("data-sets/new/", datasets.new, name="dataset-new"),
+    path("data-sets/<int:pk>/", datasets.dataset, name="dataset"),
+    path("data-sets/<int:pk>/question/", datasets.edit, name="dataset-edit"),
+    path("data-sets/<int:pk>/choose/", datasets.choose, name="dataset-choose"),
+    path("data-sets/<int:pk>/freeze/", datasets.freeze, name="dataset-freeze"),
+    path("data-sets/<int:pk>/next/", datasets.next_version, name="dataset-next"),
+    path("data-sets/<int:pk>/check/", datasets.check, name="dataset-check"),
+    path("data-sets/<int:pk>/archive/", datasets.archive, name="dataset-archive"),
     path("phases/", reference_phases.phases, name="phases"),
     path("phases/<int:pk>/archive/", reference_phases.archive, name="archive-phase"),
     path("phases/<int:pk>/cif/", reference_phases.cif, name="phase-cif"),

@@ -17,7 +17,7 @@ from django.urls import get_resolver
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from lims.roles import ROLES
-from mlmodels.models import ModelVersion
+from mlmodels.models import Dataset, ModelVersion
 from samples.models import Pattern, Sample
 from screening.models import EvidenceFile, FollowUp, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
@@ -376,6 +376,7 @@ def filled(called: ScreeningResult) -> dict[str, str]:
         "runs": called.run_id,
         "models": called.model_version_id,
         "follow-ups": follow_up.pk,
+        "datasets": Dataset.objects.begin("all", UserFactory.create(roles=["curator"])).pk,
         "evidence-files": file.pk,
     }
     return {

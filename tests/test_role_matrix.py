@@ -22,6 +22,7 @@ from pytest_django import Settings
 
 from lims.models import AccessLink, ApiKey
 from lims.roles import ROLES
+from mlmodels.models import Dataset
 from samples.models import Comment, Notice, NoticeKind, SheetImport
 from screening.models import Candidate, EvidenceFile, FollowUp, ReferencePhase, SavedView
 from tests.factories import SampleFactory, UserFactory
@@ -34,6 +35,7 @@ SIGNED_IN = {NOBODY, *ROLES}
 MEMBERS = set(ROLES)
 REVIEWERS = {"reviewer", "admin"}
 MICROSCOPISTS = {"microscopist", "admin"}
+CURATORS = {"curator", "admin"}
 ASKERS = REVIEWERS | MICROSCOPISTS
 ADMINS = {"admin"}
 
@@ -78,6 +80,9 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "screening:agreement screening:agreement-csv screening:agreement-reliability"),
     (MEMBERS, "screening:agreement-lattices"),
     (MEMBERS, "screening:model-list screening:model"),
+    (MEMBERS, "screening:dataset-list screening:dataset screening:dataset-check"),
+    (CURATORS, "screening:dataset-new screening:dataset-edit screening:dataset-choose screening:dataset-freeze"),
+    (CURATORS, "screening:dataset-next screening:dataset-archive"),
 ]
 
 API: list[tuple[set[str], str]] = [
@@ -87,6 +92,7 @@ API: list[tuple[set[str], str]] = [
     (MEMBERS, "api:screeningresult-list api:screeningresult-detail api:screeningrun-list api:screeningrun-detail"),
     (MEMBERS, "api:review-list api:review-detail api:modelversion-list api:modelversion-detail"),
     (MEMBERS, "api:followup-list api:followup-detail"),
+    (MEMBERS, "api:dataset-list api:dataset-detail api:dataset-entry-list"),
     (MEMBERS, "GET:api:evidencefile-list api:evidencefile-detail api:evidencefile-original"),
     (MICROSCOPISTS, "POST:api:evidencefile-list"),
     (MEMBERS, "api:instrumentheartbeat-list"),
@@ -148,6 +154,7 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
     halite = (Path(__file__).parent / "data" / "halite.cif").read_bytes()
     file = EvidenceFile.objects.add(follow_up, SimpleUploadedFile("spots.txt", b"1.0 2.0\n"), microscopist)
     Notice.objects.tell(NoticeKind.CALLS, {microscopist.pk}, about="Al-Si-Ru", address="/systems/Al-Ru-Si/")
+    draft = Dataset.objects.begin("all", UserFactory.create(roles=["curator"]))
     key, _secret = ApiKey.objects.issue(reviewer, name="a", scopes=["read"], valid_for=timedelta(days=1))
     newcomer = UserFactory.create()
     _link, welcome = AccessLink.objects.issue(newcomer, by=reviewer)
@@ -167,6 +174,8 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "reviews/": review.pk,
         "phases/": ReferencePhase.objects.bring(halite, reviewer).pk,
         "follow-ups/": follow_up.pk,
+        "data-sets/": draft.pk,
+        "datasets/": draft.pk,
         "evidence-files/": file.pk,
         "models/": result.model_version_id,
         "keys/": key.pk,

@@ -26,6 +26,9 @@ from screening.curation.lineages import Lineages, sides
 from screening.curation.reasons import LeftOut, Reason
 from screening.curation.record import Record, Scan
 
+UNUSABLE = (Reason.ARCHIVED, Reason.UNREADABLE, Reason.BLANK, Reason.NOT_SCREENABLE, Reason.DUPLICATE)
+"""What nobody takes in by hand: there is nothing to see, or it is in already."""
+
 UNREAD = sentence("The file could not be read.")
 NOTHING_SIGNED = LeftOut(Reason.NOTHING_SIGNED, sentence("Nothing that the question asks for is signed about it."))
 
@@ -73,6 +76,10 @@ class DrawnExclusion:
     level: str
     reason: Reason
     words: Sentence
+
+    @property
+    def can_be_taken_in(self) -> bool:
+        return self.reason not in UNUSABLE
 
 
 class Drawing:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from mlmodels.models import DatasetEntry, Label
 from mlmodels.net.simulated_as import SimulatedAs
 from samples.xrd.sentences import Sentence, sentence
@@ -30,6 +32,23 @@ REVIEWS_WEIGHT = 0.5
 ONE_REVIEW_WEIGHT = 0.3
 SIMULATED_WEIGHT = 0.5
 BY_HAND_WEIGHT = 0.5
+
+
+def weights_in_words() -> list[tuple[str, float]]:
+    """Each weight, by where its label comes from, for people."""
+    names: dict[float, list[str]] = {weight: [] for weight in TECHNIQUE_WEIGHTS.values()}
+    for technique, weight in TECHNIQUE_WEIGHTS.items():
+        names[weight].append(str(Technique(technique).label))
+    alone = [(_("signed by %(techniques)s alone") % {"techniques": ", ".join(of)}, one) for one, of in names.items()]
+    return [
+        (_("signed overall outcome"), OVERALL_WEIGHT),
+        *alone,
+        (_("two readings or more “not a quasicrystal”"), REVIEWS_WEIGHT),
+        (_("one reading “not a quasicrystal”"), ONE_REVIEW_WEIGHT),
+        (_("simulated"), SIMULATED_WEIGHT),
+        (_("taken in by hand"), BY_HAND_WEIGHT),
+    ]
+
 
 CUBIC_OF = {
     Label.APPROXIMANT_1_1: (LatticeMeasurement.Convention.CUBIC_1_1,),
@@ -84,7 +103,7 @@ def from_overall(outcome: Signed) -> Labelled | LeftOut:
     """What the overall outcome of a sample makes of its patterns."""
     techniques = _techniques_of(outcome.evidence)
     seen_by = f" by {', '.join(techniques)}" if techniques else ""
-    words = f"signed outcome {outcome.number}: {outcome.verdict} overall{seen_by}"
+    words = f"outcome {outcome.number}: {outcome.verdict} overall{seen_by}"
     return _from_verdict([outcome], outcome.verdict, words, OVERALL_WEIGHT)
 
 
@@ -146,7 +165,7 @@ def from_simulation(simulated: SimulatedAs) -> Labelled:
     return Labelled(
         label=simulated.phase_class,
         origin=Origin.SIMULATED,
-        words=f"simulated as {simulated}",
+        words=str(simulated),
         weight=SIMULATED_WEIGHT,
         a_r=simulated.quasilattice_constant,
         lattice_type=simulated.lattice_type,
@@ -154,7 +173,7 @@ def from_simulation(simulated: SimulatedAs) -> Labelled:
 
 
 def by_hand(label: str, reason: str) -> Labelled:
-    return Labelled(label=label, origin=Origin.BY_HAND, words=f"by hand: {reason}", weight=BY_HAND_WEIGHT)
+    return Labelled(label=label, origin=Origin.BY_HAND, words=reason, weight=BY_HAND_WEIGHT)
 
 
 def _from_verdict(outcomes: Sequence[Signed], verdict: str, words: str, weight: float) -> Labelled | LeftOut:

@@ -58,7 +58,7 @@ class TestLabels:
         assert entry.labelled.a_r == pytest.approx(4.353)
         assert entry.labelled.a_r_sigma == pytest.approx(0.002)
         assert entry.labelled.lattice_type == "F"
-        assert entry.labelled.words == "signed outcome 1: confirmed overall by EDX, TEM"
+        assert entry.labelled.words == "outcome 1: confirmed overall by EDX, TEM"
         assert entry.weight == 1.0
 
     def test_techniques_count_where_nothing_overall_is_signed(self, curator: User) -> None:
@@ -184,7 +184,7 @@ class TestByHand:
         draft.choose(into, by=curator, side="in", label="none", reason="pure copper")
         assert drawn(draft, curator) == {"out.xy": "by_hand", "in.xy": "none"}
         (entry,) = Drawing(draft, curator).entries
-        assert (entry.labelled.words, entry.weight) == ("by hand: pure copper", 0.5)
+        assert (entry.labelled.words, entry.weight) == ("pure copper", 0.5)
         draft.leave_to_the_question(out, by=curator)
         draft.leave_to_the_question(into, by=curator)
         assert drawn(draft, curator) == {"out.xy": "icosahedral", "in.xy": "nothing_signed"}

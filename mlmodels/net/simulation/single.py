@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mlmodels.net.grid import PHASE_CLASSES
+from mlmodels.net.simulated_as import SimulatedAs
 from mlmodels.net.simulation.config import APPROXIMANT_1_1, ICOSAHEDRAL, NONE
 from mlmodels.net.simulation.crystals import INVERSE_D_MAX
 from mlmodels.net.simulation.instrument import N_POINTS, Instrument, axis_of, line_profiles
@@ -74,11 +75,14 @@ def simulate_pattern(
     lines_part = profile / highest * (1 - background) if highest > 0 else profile
     slope = 1.3 - 0.6 * (angles - angles[0]) / (angles[-1] - angles[0])
     counts = rng.poisson(peak_counts * (lines_part + background * slope))
+    told = SimulatedAs(phase_class)
+    if wanted != NONE:
+        told = SimulatedAs(phase_class, quasilattice_constant, lattice_type)
     return PowderPattern(
         angles,
         counts.astype(np.float64),
         wavelength,
-        metadata={"comment": "simulated"},
+        metadata={"comment": told.line},
         warnings=(sentence("This pattern is simulated; nothing was measured."),),
     )
 
@@ -86,7 +90,7 @@ def simulate_pattern(
 def pattern_text(pattern: PowderPattern) -> str:
     """The pattern as a text file: a commented heading, then 2θ (degree) and counts."""
     heading = [
-        f"# {pattern.metadata.get('comment', '')}",
+        *(f"# {line}" for line in str(pattern.metadata.get("comment", "")).splitlines()),
         f"# wavelength {pattern.wavelength} Angstrom",
         "# 2theta counts",
     ]

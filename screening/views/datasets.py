@@ -1,0 +1,267 @@
+"""Data sets: the list, a draft with what it would hold, what a frozen one holds, and the freeze between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from mlmodels.models import Dataset, DatasetConflict, DatasetEntry, DatasetError, Label, Split
+from mlmodels.soundness import damage_to
+from samples.requests import SignedInRequest
+from samples.sentences import translated
+from screening.curation.drawing import Drawing, DrawnEntry, DrawnExclusion
+from screening.curation.freezing import freeze as freeze_draft
+from screening.curation.freezing import why_not
+from screening.curation.holdings import Holdings, rows_of_draft, rows_of_frozen, with_level
+from screening.curation.labelling import weights_in_words
+from screening.curation.question import Question
+from screening.curation.reasons import Reason
+from screening.dataset_forms import ChoiceForm, FreezeForm, LeftOutForm, NewDatasetForm, QuestionForm, ShownForm
+
+ROWS_A_PAGE = 50
+MOST_TO_CHECK_HERE = 20_000
+"""Entries whose files are looked at while somebody waits; larger sets are looked at by `manage.py verify_dataset`."""
+
+
+@permission_required("mlmodels.view_dataset", raise_exception=True)
+def dataset_list(request: HttpRequest) -> HttpResponse:
+    """Every version, newest first under each name; one query."""
+    rows = Dataset.objects.current().select_related("frozen_by", "changed_by", "based_on")
+    return render(request, "screening/dataset_list.html", {"datasets": rows})
+
+
+@permission_required("mlmodels.add_dataset", raise_exception=True)
+def new(request: SignedInRequest) -> HttpResponse:
+    form = NewDatasetForm(request.POST or None, person=request.user)
+    if form.is_valid():
+        try:
+            draft = Dataset.objects.begin(form.cleaned_data["name"], request.user, **form.asked())
+        except (DatasetError, ValidationError) as error:
+            _say(form, error)
+        else:
+            return redirect(draft)
+    return render(request, "screening/dataset_form.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@permission_required("mlmodels.change_dataset", raise_exception=True)
+def edit(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Change the question of a draft; what two people typed at once is kept for both."""
+    draft = get_object_or_404(Dataset.objects.drafts(), pk=pk)
+    form = QuestionForm(request.POST or None, person=request.user, dataset=draft)
+    context: dict[str, Any] = {"form": form, "dataset": draft}
+    if form.is_valid():
+        try:
+            draft.revise(by=request.user, edition=form.cleaned_data["edition"] or 0, **form.asked())
+        except DatasetConflict as conflict:
+            typed = request.POST.copy()
+            typed["edition"] = str(conflict.stored.edition)
+            context["form"] = QuestionForm(typed, person=request.user, dataset=draft)
+            context["stored"] = conflict.stored
+            context["stored_question"] = Question.restored(conflict.stored.question)
+            return render(request, "screening/dataset_form.html", context, status=409)
+        except (DatasetError, ValidationError) as error:
+            _say(form, error)
+        else:
+            return redirect(draft)
+    return render(request, "screening/dataset_form.html", context, status=422 if form.errors else 200)
+
+
+@permission_required("mlmodels.view_dataset", raise_exception=True)
+def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(
+        Dataset.objects.select_related("based_on", "frozen_by", "changed_by", "freeze_entry"), pk=pk
+    )
+    return render(
+        request, "screening/dataset.html", _frozen(request, shown) if shown.is_frozen else _draft(request, shown)
+    )
+
+
+def _draft(request: SignedInRequest, draft: Dataset) -> dict[str, Any]:
+    """A fixed number of queries, whatever the question finds."""
+    drawing = Drawing(draft, request.user)
+    context = _context(draft, Holdings.of_draft(drawing), by=request.user) | {
+        "drawing": drawing,
+        "changes": drawing.changes,
+        "left_out": list(drawing.left_out_by_reason.most_common()),
+        "n_left_out": len(drawing.left_out),
+        "gaps": [(Label(label).label, Split(side).label) for label, side in drawing.empty_corners],
+        "why_not": translated(why_not(drawing)),
+        "shows_left_out": request.GET.get("show") == "left-out",
+        "by_hand": drawing.record.choices,
+    }
+    if context["shows_left_out"]:
+        form: ShownForm = LeftOutForm(request.GET)
+        found: Sequence[Any] = [one for one in drawing.left_out if _is_shown(one, form.said())]
+    else:
+        form = ShownForm(request.GET)
+        found = [one for one in drawing.entries if _is_shown(one, form.said())]
+    page = Paginator(found, ROWS_A_PAGE).get_page(request.GET.get("page"))
+    if not context["shows_left_out"]:
+        context["rows"] = rows_of_draft(list(page))
+    return context | {"page": page, "shown_form": form, "n_found": len(found)}
+
+
+def _is_shown(one: DrawnEntry | DrawnExclusion, said: dict[str, str]) -> bool:
+    if said.get("code", "").casefold() not in one.scan.code.casefold():
+        return False
+    if isinstance(one, DrawnExclusion):
+        return said.get("reason", one.reason) == one.reason
+    facts = {"label": one.labelled.label, "split": one.split, "origin": one.labelled.origin}
+    return all(said.get(name, value) == value for name, value in facts.items())
+
+
+def _frozen(request: SignedInRequest, frozen: Dataset) -> dict[str, Any]:
+    """A fixed number of queries, whatever it holds."""
+    form = ShownForm(request.GET)
+    said = form.said()
+    entries = DatasetEntry.objects.visible_to(request.user).filter(dataset=frozen)
+    if code := said.pop("code", ""):
+        entries = entries.filter(reading__pattern__sample__code__icontains=code)
+    entries = entries.filter(**said)
+    related = with_level(entries).select_related("reading__pattern__sample__system").defer("reading__metadata")
+    page = Paginator(related.order_by("position"), ROWS_A_PAGE).get_page(request.GET.get("page"))
+    return _context(frozen, Holdings.of_frozen(frozen, request.user), by=request.user) | {
+        "changes": frozen.changes,
+        "left_out": [(Reason(row["reason"]), row["n"]) for row in frozen.left_out],
+        "choices": frozen.choices.visible_to(request.user).select_related("pattern", "chosen_by"),
+        "later": frozen.next_versions.current().order_by("version"),
+        "page": page,
+        "rows": rows_of_frozen(page),
+        "shown_form": form,
+        "n_found": page.paginator.count,
+    }
+
+
+def _context(shown: Dataset, holdings: Holdings, *, by: Any) -> dict[str, Any]:
+    return {
+        "dataset": shown,
+        "holdings": holdings,
+        "question": list(Question.restored(shown.question).said()),
+        "weights": weights_in_words(),
+        "labels": Label.choices,
+    }
+
+
+@require_POST
+@permission_required("mlmodels.change_dataset", raise_exception=True)
+def choose(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Take one pattern out of the draft or into it, or leave it to the question again."""
+    draft = get_object_or_404(Dataset, pk=pk)
+    form = ChoiceForm(request.POST, person=request.user)
+    back = f"{draft.get_absolute_url()}?{request.GET.urlencode()}#entries"
+    if request.POST.get("side") == "undo":
+        form.fields["side"].required = False
+        del form.fields["side"]
+    if not form.is_valid():
+        messages.error(request, _("That pattern or label is not known here. Nothing was changed."))
+        return redirect(back)
+    said = form.cleaned_data
+    try:
+        if "side" not in said:
+            draft.leave_to_the_question(said["pattern"], by=request.user)
+            messages.success(request, _("%(pattern)s is left to the question again.") % {"pattern": said["pattern"]})
+        else:
+            choice = draft.choose(by=request.user, **said)
+            messages.success(request, f"{choice.pattern}: {choice.get_side_display()}.")
+    except DatasetError as error:
+        messages.error(request, translated(error.sentence))
+    return redirect(back)
+
+
+@permission_required("mlmodels.freeze_dataset", raise_exception=True)
+def freeze(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Ask before it cannot be undone; then sign and freeze."""
+    draft = get_object_or_404(Dataset.objects.select_related("based_on"), pk=pk)
+    if draft.is_frozen:
+        messages.info(request, _("%(dataset)s is frozen already.") % {"dataset": draft})
+        return redirect(draft)
+    form = FreezeForm(request.POST or None)
+    if form.is_valid():
+        try:
+            freeze_draft(draft, request.user, form.cleaned_data["reason"], seen=form.cleaned_data["seen"])
+        except DatasetError as error:
+            form.add_error(None, translated(error.sentence))
+        except DatasetConflict:
+            form.add_error(
+                None, _("Somebody changed the draft meanwhile. Look again, then freeze. Nothing was frozen.")
+            )
+        else:
+            messages.success(request, _("%(dataset)s is frozen.") % {"dataset": draft})
+            return redirect(draft)
+    draft = get_object_or_404(Dataset.objects.select_related("based_on"), pk=pk)
+    drawing = Drawing(draft, request.user)
+    context = _context(draft, Holdings.of_draft(drawing), by=request.user) | {
+        "form": form,
+        "drawing": drawing,
+        "changes": drawing.changes,
+        "gaps": [(Label(label).label, Split(side).label) for label, side in drawing.empty_corners],
+        "why_not": translated(why_not(drawing)),
+    }
+    return render(request, "screening/dataset_freeze.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@permission_required("mlmodels.add_dataset", raise_exception=True)
+def next_version(request: SignedInRequest, pk: int) -> HttpResponse:
+    frozen = get_object_or_404(Dataset.objects.frozen(), pk=pk)
+    try:
+        return redirect(frozen.begin_next(request.user))
+    except DatasetError as error:
+        messages.error(request, translated(error.sentence))
+        return redirect(frozen)
+
+
+@require_POST
+@permission_required("mlmodels.view_dataset", raise_exception=True)
+def check(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Is the set as it was frozen, files and all?"""
+    frozen = get_object_or_404(Dataset.objects.frozen().select_related("freeze_entry"), pk=pk)
+    if frozen.n_entries > MOST_TO_CHECK_HERE:
+        command = f'manage.py verify_dataset "{frozen.name}" --version-number {frozen.version}'
+        messages.info(
+            request, _("It is too large to be looked at while you wait. Run: %(command)s") % {"command": command}
+        )
+        return redirect(frozen)
+    said = damage_to(frozen).sentences
+    for one in said:
+        messages.error(request, translated(one))
+    if not said:
+        messages.success(
+            request,
+            _("Sound: %(n)s entries, their files and their numbers are as they were frozen.") % {"n": frozen.n_entries},
+        )
+    return redirect(frozen)
+
+
+@require_POST
+@permission_required("mlmodels.change_dataset", raise_exception=True)
+def archive(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Put a draft away, or take it out again."""
+    draft = get_object_or_404(Dataset, pk=pk)
+    try:
+        if draft.archived_at:
+            draft.restore(by=request.user)
+        else:
+            draft.archive(by=request.user)
+            messages.success(request, _("The draft is put away. Nothing is lost."))
+    except DatasetError as error:
+        messages.error(request, translated(error.sentence))
+    return redirect(draft)
+
+
+def _say(form: Any, error: DatasetError | ValidationError) -> None:
+    """Beside the field that it is about, or above the form."""
+    if isinstance(error, DatasetError):
+        form.add_error(None, translated(error.sentence))
+    else:
+        for name, said in error.message_dict.items():
+            form.add_error(name if name in form.fields else None, said)
