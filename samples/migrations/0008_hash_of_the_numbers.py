@@ -18,7 +18,7 @@ def hash_the_numbers(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('samples', '0006_projects'),
+        ('samples', '0007_history'),
     ]
 
     operations = [
