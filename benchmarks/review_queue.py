@@ -1,9 +1,9 @@
-"""How long until a reviewer has the next candidate on the screen, with fifty thousand waiting; on this database.
+"""How long until a reviewer has the next candidate on the screen, with fifty thousand waiting, and what a bell costs; on this database.
 
 Fills a database of its own kind (SQLite in a temporary folder, or a fresh PostgreSQL database beside the one that
 DATABASE_URL names), then asks as the page does: take the next, show it, sign, and take the next.
 
-python -m benchmarks.review_queue [--waiting 50000] [--looks 40]
+python -m benchmarks.review_queue [--waiting 50000] [--results 100000] [--looks 40]
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def own_database() -> Iterator[None]:
                 connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
-def fill(n_waiting: int) -> None:
-    """Samples, patterns, readings, results and candidates, half of class A and half of class B, in bulk."""
+def fill(n_waiting: int, n_results: int) -> None:
+    """Samples, patterns, readings, results and candidates in bulk: those that wait of class A and B by turns, the others D."""
     from django.contrib.auth.models import Group, User
 
     from mlmodels.models import ModelVersion
@@ -68,7 +68,7 @@ def fill(n_waiting: int) -> None:
     run = ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, uploader)
     rng = np.random.default_rng(0)
     samples = []
-    for n in range(n_waiting // PATTERNS_A_SAMPLE + 1):
+    for n in range(n_results // PATTERNS_A_SAMPLE + 1):
         first, second, third = SYSTEMS[n % len(SYSTEMS)].split("-")
         aluminium = 40 + n % 30
         sample = Sample(code=f"B-{n:05d}", composition_text=f"{first}{aluminium}{second}20{third}{80 - aluminium}")
@@ -76,8 +76,8 @@ def fill(n_waiting: int) -> None:
         samples.append(sample)
     two_theta = np.arange(20, 80, 0.02)
     arrays = two_theta.astype("<f8").tobytes(), rng.poisson(300, two_theta.size).astype("<f4").tobytes()
-    for start in range(0, n_waiting, AT_ONCE):
-        numbers = range(start, min(start + AT_ONCE, n_waiting))
+    for start in range(0, n_results, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, n_results))
         files = PatternFile.objects.bulk_create(
             PatternFile(sha256=f"{n:064x}", content="patterns/none", size=1) for n in numbers
         )
@@ -107,8 +107,10 @@ def fill(n_waiting: int) -> None:
                 reading=reading,
                 model_version=version,
                 state="done",
-                level="A" if n % 2 else "B",
-                probability=float(rng.uniform(0.999, 1) if n % 2 else rng.uniform(0.99, 0.999)),
+                level="D" if n >= n_waiting else "A" if n % 2 else "B",
+                probability=float(rng.uniform(0.9991, 1) if n % 2 else rng.uniform(0.991, 0.999))
+                if n < n_waiting
+                else 0.01,
                 quasilattice_constant=4.4,
                 lattice_type="F",
                 finished_at=datetime.now(UTC),
@@ -136,6 +138,7 @@ def report(name: str, seconds: list[float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--waiting", type=int, default=50_000)
+    parser.add_argument("--results", type=int, default=100_000)
     parser.add_argument("--looks", type=int, default=40)
     asked = parser.parse_args()
     with own_database():
@@ -150,11 +153,37 @@ def main() -> None:
         settings.ALLOWED_HOSTS = ["*"]
         call_command("migrate", verbosity=0)
         started = time.perf_counter()
-        fill(asked.waiting)
+        fill(asked.waiting, max(asked.results, asked.waiting))
         filled = time.perf_counter() - started
         print(f"{platform.node()}, {os.cpu_count()} cores, {datetime.now(UTC):%d %b %Y}, {connection.vendor}")
-        print(f"{asked.waiting} candidates, made in {filled:.0f} s")
+        print(f"{asked.waiting} of {asked.results} calls wait, made in {filled:.0f} s")
+        measure_bell()
         measure(asked.looks)
+
+
+def measure_bell() -> None:
+    """What Candidate.catch_up takes at the end of a job: with nothing new, with new calls, and after a pattern has moved."""
+    from django.contrib.auth.models import User
+
+    from samples.models import Pattern, Sample
+    from screening.models import Candidate, ScreeningResult
+
+    report("a bell with nothing new", [timed(Candidate.objects.catch_up) for _ in range(20)])
+    person = User.objects.get(username="reviewer")
+    samples = list(Sample.objects.order_by("pk")[:20])
+    seconds = []
+    for pattern in Pattern.objects.order_by("pk")[:20]:
+        pattern.move_to(samples[pattern.pk % len(samples)], person)
+        seconds.append(timed(Candidate.objects.catch_up))
+    report("a bell after a pattern has moved", seconds)
+    seconds = []
+    for start in range(0, 1000, 50):
+        new = list(Candidate.objects.order_by("-pk").values_list("result", flat=True)[start : start + 50])
+        Candidate.objects.filter(result__in=new).delete()  # as if they had been screened just now
+        if hasattr(ScreeningResult, "considered_at"):
+            ScreeningResult.objects.filter(pk__in=new).update(considered_at=None)
+        seconds.append(timed(Candidate.objects.catch_up))
+    report("a bell with 50 new calls", seconds)
 
 
 def measure(n_looks: int) -> None:

@@ -18,33 +18,25 @@ from django.utils.translation import gettext_lazy as _
 from lims.models import Person
 from mlmodels.models import ModelVersion, Promotion
 from samples.models import AlloySystem, Change, Pattern, Sample
-from samples.models.changes import ChangeQuerySet, label_of
+from samples.models.changes import label_of
 from samples.story import Story
+from screening.histories import story_of_sample
 from screening.models import FollowUp, MatchingRule, Outcome, ReferencePhase, Review
 from screening.views import PageRequest
 
 ENTRIES_A_PAGE = 25
 
 
-def _own(thing: Any) -> ChangeQuerySet:
-    return Change.objects.of(type(thing), [thing.pk])
-
-
-def _of_sample(sample: Sample) -> ChangeQuerySet:
-    return Change.objects.told_with_sample(sample.pk, Pattern.objects.filter(sample=sample).values("pk"))
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of thing that has a history.
 
-    changes: those that it tells · signed: the signed entries between them · page: the address of the thing itself
+    signed: the signed entries between its changes · page: the address of the thing itself
     """
 
     things: Callable[[], QuerySet[Any]]
     permission: str
     page: Callable[[Any], str]
-    changes: Callable[[Any], ChangeQuerySet] = _own
     signed: Callable[[Any], Mapping[str, QuerySet[Any]]] = field(default=lambda _thing: {})
 
     def seen_by(self, reader: User) -> QuerySet[Any]:
@@ -56,7 +48,10 @@ class Kind:
         return seen
 
     def story(self, thing: Any, reader: User) -> Story:
-        return Story(reader, (label_of(type(thing)), thing.pk), self.changes(thing), self.signed(thing))
+        if isinstance(thing, Sample):
+            return story_of_sample(thing, reader)
+        changes = Change.objects.of(type(thing), [thing.pk])
+        return Story(reader, (label_of(type(thing)), thing.pk), changes, self.signed(thing))
 
 
 KINDS: dict[str, Kind] = {
@@ -64,11 +59,6 @@ KINDS: dict[str, Kind] = {
         Sample.objects.all,
         "samples.view_sample",
         Sample.get_absolute_url,
-        changes=_of_sample,
-        signed=lambda sample: {
-            "review": Review.objects.filter(result__reading__pattern__sample=sample),
-            "outcome": Outcome.objects.filter(sample=sample),
-        },
     ),
     "pattern": Kind(
         Pattern.objects.all,

@@ -26,6 +26,7 @@
 | ICOSA_BACKUP_AT     | 02:30               | when the night's work begins, in the lab's time zone                 |
 | ICOSA_BACKUP_KEEP   | 7,4,12              | backups kept: the newest of so many days, weeks and months           |
 | ICOSA_BACKUP_KEY    | none: not encrypted | AGE-SECRET-KEY-1…, which `manage.py backup --new-key` makes          |
+| ICOSA_TRASH_DAYS    | 30                  | how long drafts that were thrown away can be taken back              |
 | ICOSA_METRICS_TOKEN | none: /metrics is shut | what Prometheus must send as its bearer token                     |
 | ICOSA_DISK_FREE     | 1                   | GB that must be free in ICOSA_DATA, else /healthz fails              |
 | ICOSA_LOG           | text                | json: a JSON object a line, for programs that collect logs           |
@@ -237,6 +238,7 @@ SPECTACULAR_SETTINGS = {
 
 SCREENING_WORKERS = environment.setting("ICOSA_WORKERS", os.cpu_count() or 1, environment.whole_number)
 SCREENING_DEVICE = environment.setting("ICOSA_DEVICE", "auto", environment.device)
+TRASH_DAYS = environment.setting("ICOSA_TRASH_DAYS", 30, environment.whole_number)
 DEFAULT_WAVELENGTH = environment.setting("ICOSA_WAVELENGTH", 1.540593, environment.between(0.1, 3.0))
 
 REVIEW_FOUR_EYES = environment.flag("ICOSA_FOUR_EYES", default=True)

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from lims import history, keys, notices, people, views
+from lims import history, keys, notices, people, trash, views
 from lims.health import healthz
 
 admin.site.site_header = admin.site.site_title = "Icosa"
@@ -31,6 +31,7 @@ urlpatterns = [
     path("notices/bell/", notices.bell, name="bell"),
     path("notices/read/", notices.mark_all_read, name="mark-all-read"),
     path("notices/<int:pk>/", notices.open_notice, name="open-notice"),
+    path("trash/", trash.trash, name="trash"),
     path("settings/", notices.my_settings, name="my-settings"),
     path("settings/password/", notices.my_password, name="my-password"),
     path("api/v1/", include("lims.api")),

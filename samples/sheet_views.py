@@ -48,7 +48,7 @@ def sheets(request: SignedInRequest) -> HttpResponse:
                 return redirect("samples:sheet-columns", received.pk)
             _check(received, found, layouts)
             return redirect(received)
-    newest = SheetImport.objects.select_related("received_by", "committed_by", "undone_by")[:NEWEST]
+    newest = SheetImport.objects.kept().select_related("received_by", "committed_by", "undone_by")[:NEWEST]
     status = 422 if form.errors else 200
     return render(request, "samples/sheets.html", {"form": form, "newest": newest}, status=status)
 
@@ -109,6 +109,27 @@ def undo(request: SignedInRequest, pk: int) -> HttpResponse:
         messages.success(request, _undone_sentence(shown))
     else:
         messages.info(request, _("There is nothing to undo: it is undone already, or was never imported."))
+    return redirect(shown)
+
+
+@require_POST
+@may_import
+def trash(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Throw away what was not imported; the trash gives it back for a while."""
+    shown = get_object_or_404(SheetImport, pk=pk, received_by=request.user)
+    if shown.trash():
+        messages.success(request, _("%(name)s is in the trash, from where you can take it back.") % {"name": shown})
+        return redirect("samples:sheets")
+    messages.info(request, _("This file is imported already. An import is undone, not thrown away."))
+    return redirect(shown)
+
+
+@require_POST
+@may_import
+def restore(request: SignedInRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(SheetImport.objects.trashed(), pk=pk, received_by=request.user)
+    shown.restore()
+    messages.success(request, _("%(name)s is back.") % {"name": shown})
     return redirect(shown)
 
 

@@ -30,6 +30,7 @@ PARTS: dict[str, str | Promise] = {
     "follow-ups": gettext_lazy("follow-ups and outcomes"),
     "files": gettext_lazy("images and files"),
     "history": gettext_lazy("what happened to it"),
+    "comments": gettext_lazy("comments"),
 }
 """What can be left out."""
 

@@ -66,6 +66,17 @@ function restoreDraft(form, typed) {
   keepDraft(form);
 }
 
+// The page of the trash lists it, and gives it back.
+function throwAway(form, draft) {
+  const kept = { ...draft, trashed: Date.now(), address: location.pathname + location.search, title: document.title };
+  localStorage.removeItem(draftKey(form));
+  try {
+    localStorage.setItem(`trash ${draftKey(form)}`, JSON.stringify(kept));
+  } catch {
+    // full: then it is gone
+  }
+}
+
 function offerDraft(form, draft) {
   const offer = document.createElement("div");
   offer.className = "alert alert-info draft-offer";
@@ -79,7 +90,7 @@ function offerDraft(form, draft) {
   restore.addEventListener("click", () => { restoreDraft(form, draft.typed); offer.remove(); });
   const drop = document.createElement("button");
   Object.assign(drop, { type: "button", className: "btn btn-sm btn-outline-secondary ms-2", textContent: draftWords.drop });
-  drop.addEventListener("click", () => { localStorage.removeItem(draftKey(form)); offer.remove(); });
+  drop.addEventListener("click", () => { throwAway(form, draft); offer.remove(); });
   offer.append(question, restore, drop);
   form.prepend(offer);
 }

@@ -46,6 +46,7 @@ def test_lists_searches_and_rows_open_and_nothing_can_be_deleted(model: type, ch
 def test_every_row_that_stands_for_itself_is_there() -> None:
     within_others = {
         "ChainHead",
+        "QueueMark",
         "DatasetChoice",
         "DatasetEntry",
         "Freeze",

@@ -42,10 +42,11 @@ ADMINS = {"admin"}
 PAGES: list[tuple[set[str], str]] = [
     (EVERYONE, "login set_language welcome bell healthz"),
     (SIGNED_IN, "home logout keys uploader revoke-key"),
-    (SIGNED_IN, "notices mark-all-read open-notice my-settings my-password"),
+    (SIGNED_IN, "trash notices mark-all-read open-notice my-settings my-password"),
     (MEMBERS, "people"),
     (MEMBERS, "history-sample history-pattern history-system history-follow-up history-phase history-model"),
     (MEMBERS, "history-rules"),
+    (MEMBERS, "samples:sheet-trash samples:sheet-restore"),
     (ADMINS, "history-person"),
     (ADMINS, "invite person make-link deactivate let-back-in"),
     (MEMBERS, "samples:new samples:edit samples:archive samples:restore samples:edit-system"),

@@ -173,7 +173,7 @@ class Act:
                     thing=thing,
                     thing_id=pk,
                     sample_id=samples.get((thing, pk)),
-                    rows=[change.as_json() for change in changes],
+                    rows=[change.as_json() for change in sorted(changes, key=lambda row: label_of(row.row) != thing)],
                     by_id=by_id,
                     why=self.why,
                 )

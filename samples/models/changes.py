@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,14 @@ class ChangeQuerySet(models.QuerySet["Change"]):
     def of(self, model: type[models.Model], ids: Iterable[int]) -> ChangeQuerySet:
         return self.filter(thing=label_of(model), thing_id__in=ids)
 
+    def since(self, moment: datetime) -> ChangeQuerySet:
+        return self.filter(at__gte=moment)
+
+    def of_field(self, model: type[models.Model], name: str) -> ChangeQuerySet:
+        """Those by which this field of a thing came to be another."""
+        changed = self.filter(thing=label_of(model), rows__0__what="changed")
+        return changed.filter(rows__0__fields__has_key=name)
+
     def told_with_sample(self, sample_id: int, patterns: models.QuerySet[Any, Any]) -> ChangeQuerySet:
         """Of the sample, of its ``patterns`` (ids) now, and of what hung on it when it was changed."""
         return self.filter(Q(sample=sample_id) | Q(thing="samples.pattern", thing_id__in=patterns))
@@ -31,7 +40,7 @@ class Change(Unchanging):
 
     thing, thing_id: what was changed, as "samples.sample" and its id; 0 for what there is one of
     sample: on whose page it is told; of a pattern that was moved, the one that it left
-    rows: for each row {"row": "samples.synthesisstep", "id": 4, "name": "2", "what": "made" | "changed" | "removed",
+    rows: the thing itself first; for each {"row": "samples.synthesisstep", "id": 4, "name": "2", "what": "made" | "changed" | "removed",
         "fields": {name: [before, after]}}, keys as ids, numbers that are exact as text
     by: None for the lab itself, as in a step of migrate
     """
@@ -69,6 +78,7 @@ class Change(Unchanging):
         default_permissions = ()  # who may see a thing may see its history
         indexes = [
             models.Index(fields=["thing", "thing_id", "-at"], name="changes_of_a_thing"),
+            models.Index(fields=["thing", "at"], name="changes_of_late"),
             models.Index(
                 fields=["sample", "-at"], condition=Q(sample__isnull=False), name="changes_told_with_a_sample"
             ),

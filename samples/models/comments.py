@@ -34,6 +34,11 @@ class CommentQuerySet(VisibleQuerySet["Comment"]):
         here = Q(sample=thing) if isinstance(thing, Sample) else Q(pattern=thing)
         return self.filter(here).select_related("written_by", "sample", "pattern").order_by("pk")
 
+    def around(self, sample: Sample) -> CommentQuerySet:
+        """On the sample and on its patterns, without what was withdrawn; oldest first."""
+        here = self.filter(Q(sample=sample) | Q(pattern__sample=sample), withdrawn_at=None)
+        return here.select_related("written_by", "pattern").order_by("pk")
+
     @transaction.atomic
     def say(self, thing: Sample | Pattern, by: User, text: str) -> Comment:
         """Write a comment, and tell those whom it names and those who follow the sample."""

@@ -30,6 +30,13 @@ class SheetImportQuerySet(models.QuerySet["SheetImport"]):
         """Those whose rows stand in the lab now."""
         return self.filter(committed_at__isnull=False, undone_at=None)
 
+    def kept(self) -> SheetImportQuerySet:
+        return self.filter(trashed_at=None)
+
+    def trashed(self) -> SheetImportQuerySet:
+        """Thrown away before they were imported."""
+        return self.filter(trashed_at__isnull=False, committed_at=None)
+
     def receive(self, content: bytes, *, name: str, by: User) -> SheetImport:
         """Keep the file as it came; nothing of it is in the lab yet."""
         original = keep(content, folder="sheets")
@@ -76,6 +83,8 @@ class SheetImport(models.Model):
         editable=False,
     )
     undone_at = models.DateTimeField(_("undone at"), null=True, editable=False)
+
+    trashed_at = models.DateTimeField(_("put into the trash at"), null=True, editable=False)
 
     objects = SheetImportQuerySet.as_manager()
 
@@ -135,7 +144,9 @@ class SheetImport(models.Model):
         for attempt in (1, 2):
             try:
                 with changes_by(by, f"{self} (import {self.pk})"):
-                    unclaimed = SheetImport.objects.filter(pk=self.pk, committed_at=None, checked_at__isnull=False)
+                    unclaimed = SheetImport.objects.kept().filter(
+                        pk=self.pk, committed_at=None, checked_at__isnull=False
+                    )
                     if not unclaimed.update(committed_at=timezone.now(), committed_by=by):
                         return False
                     rows = list(self.rows.all())
@@ -151,6 +162,24 @@ class SheetImport(models.Model):
                 if attempt == 2:
                     raise
         return False
+
+    def trash(self) -> bool:
+        """Throw it away before it is imported; False where it is imported, and undone instead."""
+        return SheetImport.objects.filter(pk=self.pk, committed_at=None).update(trashed_at=timezone.now()) == 1
+
+    def restore(self) -> None:
+        SheetImport.objects.filter(pk=self.pk).update(trashed_at=None)
+
+    @transaction.atomic
+    def purge(self) -> None:
+        """Out of the trash for good, with its file: nothing of it ever stood in the lab."""
+        locked = SheetImport.objects.trashed().select_for_update().filter(pk=self.pk).first()
+        if locked is None:
+            return
+        locked.rows.all()._raw_delete(locked.rows.db)
+        locked.delete()
+        if not SheetImport.objects.filter(sha256=locked.sha256).exists():
+            transaction.on_commit(lambda: locked.content.storage.delete(str(locked.content.name)))
 
     def undo(self, *, by: User) -> bool:
         """Take back what this import wrote and nobody changed since; False where there is nothing to take back."""

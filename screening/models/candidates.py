@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models import ModelVersion
-from samples.models import Reading
+from samples.models import Change, Pattern, Reading, Sample
 from samples.models.projects import VisibleQuerySet
 from screening.models.results import ScreeningResult
 
@@ -24,6 +24,9 @@ CLAIM = timedelta(minutes=15)
 
 AT_ONCE = 1_000
 """Results that are considered in one go."""
+
+COMMITTED_WITHIN = timedelta(minutes=2)
+"""How long after its moment an entry of the history may still come to be seen."""
 
 
 class CandidateQuerySet(VisibleQuerySet["Candidate"]):
@@ -61,6 +64,7 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
         what was found among them.
         """
         rows = []
+        results = list(results)
         for result in results:
             rate, draw = settings.REVIEW_RATES[result.level], _draw(result.pk)
             pattern = result.reading.pattern
@@ -77,21 +81,19 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
                     readers=2 if result.level in settings.REVIEW_SECOND_READER else 1,
                 )
             )
-        self.bulk_create(rows, ignore_conflicts=True)
+        with transaction.atomic():
+            self.bulk_create(rows, ignore_conflicts=True)
+            considered = ScreeningResult.objects.filter(pk__in=[result.pk for result in results], considered_at=None)
+            considered.update(considered_at=timezone.now())
 
     def catch_up(self) -> int:
         """Consider every call of the version in production that was not yet, and follow patterns to their samples.
 
         How many there were.  Calls on readings that people have judged already, by an earlier version's call, are noted and
-        not asked about again.
+        not asked about again. What it takes grows with what is new, and not with what waits.
         """
-        fresh = (
-            ScreeningResult.objects.done()
-            .production()
-            .filter(candidate=None)
-            .select_related("reading__pattern__sample__system")
-            .defer("evidence")
-        )
+        unconsidered = ScreeningResult.objects.unconsidered().order_by("pk")
+        fresh = unconsidered.select_related("reading__pattern__sample__system").defer("evidence")
         n_considered = 0
         while rows := list(fresh[:AT_ONCE]):
             with transaction.atomic():
@@ -100,11 +102,26 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
                 fresh_rows = self.filter(result__in=rows, closed_at=None)
                 fresh_rows.filter(Exists(judged.exclude(pk=OuterRef("pk")))).update(closed_at=timezone.now())
             n_considered += len(rows)
+        self._follow_moved()
+        return n_considered
+
+    def _follow_moved(self) -> None:
+        """Write anew the alloy system of those whose pattern has another sample, or whose sample another composition, since the last look."""
+        now = timezone.now()
+        mark = QueueMark.objects.first()
+        waiting = self.waiting()
+        if mark is not None:
+            changes = Change.objects.since(mark.seen_until - COMMITTED_WITHIN)
+            patterns = changes.of_field(Pattern, "sample").values("thing_id")
+            samples = changes.of_field(Sample, "system").values("thing_id")
+            of_moved = ScreeningResult.objects.filter(reading__pattern__in=patterns)
+            of_changed = ScreeningResult.objects.filter(reading__pattern__sample__in=samples)
+            waiting = waiting.filter(Q(result__in=of_moved.values("pk")) | Q(result__in=of_changed.values("pk")))
         now_of = Coalesce(F("result__reading__pattern__sample__system__key"), models.Value(""))
-        moved = self.waiting().annotate(system_now=now_of).exclude(system_key=F("system_now"))
+        moved = waiting.annotate(system_now=now_of).exclude(system_key=F("system_now"))
         for pk, key in moved.values_list("pk", "system_now"):
             self.filter(pk=pk).update(system_key=key)
-        return n_considered
+        QueueMark.objects.update_or_create(pk=1, defaults={"seen_until": now})
 
 
 class Candidate(models.Model):
@@ -184,6 +201,18 @@ class Candidate(models.Model):
             self.closed_at = timezone.now() if enough else None
         self.claimed_by = self.claimed_until = None
         self.save(update_fields=["closed_at", "claimed_by", "claimed_until"])
+
+
+class QueueMark(models.Model):
+    """Up to when the queue has looked through the history for patterns that moved; one row."""
+
+    seen_until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.seen_until:%Y-%m-%d %H:%M}"
 
 
 def _draw(result_id: int) -> float:

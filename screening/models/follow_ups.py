@@ -52,6 +52,11 @@ class FollowUpQuerySet(RecordQuerySet["FollowUp"]):
     def finished(self) -> FollowUpQuerySet:
         return self.exclude(state__in=FollowUp.UNFINISHED)
 
+    def bare_and_called_off(self) -> FollowUpQuerySet:
+        """Called off before anything was found: what the trash holds."""
+        bare = self.filter(phases=None, lattice_measurements=None, files=None, outcomes=None)
+        return bare.filter(state=FollowUp.State.CALLED_OFF)
+
     def assigned_to(self, person: User) -> FollowUpQuerySet:
         return self.filter(assigned_to=person)
 

@@ -53,6 +53,11 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
     def done(self) -> ScreeningResultQuerySet:
         return self.filter(state=ScreeningResult.State.DONE)
 
+    def unconsidered(self) -> ScreeningResultQuerySet:
+        """Calls of the version in production that the review queue has not looked at."""
+        version = ModelVersion.objects.filter(state=ModelVersion.State.PRODUCTION).values_list("pk", flat=True).first()
+        return self.done().filter(model_version=version, considered_at=None)
+
     def failed(self) -> ScreeningResultQuerySet:
         """Set aside after MAX_ATTEMPTS, until somebody asks for another try."""
         return self.filter(state=ScreeningResult.State.FAILED)
@@ -245,6 +250,7 @@ class ScreeningResult(models.Model):
     device = models.CharField(_("device"), max_length=60, blank=True)
     queued_at = models.DateTimeField(_("queued at"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    considered_at = models.DateTimeField(_("put before the review queue at"), null=True, editable=False)
 
     objects = ScreeningResultQuerySet.as_manager()
 
@@ -261,6 +267,11 @@ class ScreeningResult(models.Model):
         ]
         indexes = [
             models.Index(fields=["priority", "attempts", "id"], condition=Q(state="queued"), name="result_waiting"),
+            models.Index(
+                fields=["model_version", "id"],
+                condition=Q(state="done", considered_at=None),
+                name="result_unconsidered",
+            ),
             models.Index(fields=["leased_until"], condition=Q(state="running"), name="result_leased"),
             models.Index(fields=["model_version", "level"], name="result_version_class"),
             models.Index(fields=["model_version", "quasilattice_constant"], name="result_version_a_r"),

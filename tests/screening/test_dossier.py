@@ -15,7 +15,7 @@ from PIL import Image
 from pytest_django import DjangoAssertNumQueries
 
 from mlmodels.models import ModelVersion
-from samples.models import Pattern, Sample, SynthesisStep, WeighedMass
+from samples.models import Comment, Pattern, Sample, SynthesisStep, WeighedMass
 from screening.models import EvidenceFile, FollowUp, LatticeMeasurement, ObservedPhase, ScreeningResult, ScreeningRun
 from screening.print_pdf import can_make_pdf
 from screening.thumbnails import make_waiting
@@ -241,13 +241,30 @@ class TestPage:
         self, client: Client, candidate: ScreeningResult, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         for n in range(3):
-            with django_assert_num_queries(19):
+            with django_assert_num_queries(24):
                 client.get(ADDRESS)
             sample = Sample.objects.get(code="ASR-001")
             more = make_candidate(sample=sample)
             argued(more)
             more.add_review(make_reviewer(), "unsure", REASON)
             FollowUp.objects.open(sample, make_reviewer(), question=f"Again? ({n})", prompted_by=more)
+
+    def test_it_tells_the_last_changes_and_what_was_said(self, client: Client) -> None:
+        person = User.objects.get(username="student")
+        sample = SampleFactory.create(code="ASR-001")
+        pattern = make_pattern(sample=sample, name="cast.xy")
+        sample.composition_text = "Al44Si31Ru25"
+        sample.revise(by=person, edition=1, steps=[], masses=[], why="a slip")
+        Comment.objects.say(sample, person, "Grey, brittle.")
+        Comment.objects.say(pattern, person, "A hump at 25°.").withdraw(person)
+        text = said(client)
+        assert "Nominal composition: Al₄₃Si₃₂Ru₂₅ → Al₄₄Si₃₁Ru₂₅" in text
+        assert "“a slip”" in text
+        assert "Grey, brittle." in text
+        assert "A hump" not in text
+        without = client.get(ADDRESS + "?chosen=1&show=patterns").content.decode()
+        assert "Grey, brittle." not in without
+        assert "a slip" not in without
 
     def test_it_speaks_japanese(self, client: Client, candidate: ScreeningResult) -> None:
         with translation.override("ja"):

@@ -10,15 +10,15 @@ import time_machine
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from mlmodels.models import ModelVersion
 from samples.models.unchanging import UnchangingError
 from screening.models import Candidate, Review, ReviewError, ScreeningResult
 from screening.models.candidates import CLAIM
-from tests.factories import UserFactory
+from tests.factories import SampleFactory, UserFactory, make_pattern
 from tests.screening.calls import a_version, make_result
-from tests.screening.reviewing import REASON, make_candidate, make_reviewer
+from tests.screening.reviewing import REASON, make_candidate, make_reviewer, production
 
 Verdict = Review.Verdict
 
@@ -229,3 +229,44 @@ def _other_version() -> ModelVersion:
     """A version in production in place of the one that made the candidates."""
     ModelVersion.objects.filter(name="for tests").update(sha256="1" * 64)
     return a_version("newer")
+
+
+@pytest.mark.django_db
+class TestCatchingUp:
+    """What it costs grows with what is new."""
+
+    def test_a_call_is_considered_once(self) -> None:
+        result = make_candidate()
+        result.refresh_from_db()
+        assert result.considered_at
+        assert Candidate.objects.catch_up() == 0
+
+    def test_calls_of_a_version_that_goes_into_production_are_considered_then(self) -> None:
+        make_candidate()
+        version = production()
+        other = ModelVersion.objects.exclude(pk=version.pk).runnable().earliest("pk")
+        pattern = make_pattern(sample=SampleFactory.create())
+        make_result(pattern, other, state="done", level="A", probability=0.9995)
+        assert Candidate.objects.catch_up() == 0
+        other.promote(None, "for tests")
+        assert Candidate.objects.catch_up() == 1
+
+    def test_the_system_follows_a_pattern_that_moved_and_a_sample_that_was_corrected(self) -> None:
+        person = UserFactory.create()
+        moved, corrected, other = (make_candidate() for _ in range(3))
+        pattern = moved.reading.pattern
+        pattern.move_to(SampleFactory.create(composition_text="Al65Cu20Fe15"), person)
+        sample = corrected.reading.pattern.sample
+        assert sample
+        sample.composition_text = "Al70Pd21Mn9"
+        sample.revise(by=person, edition=1, steps=[], masses=[])
+        Candidate.objects.catch_up()
+        keys = {candidate.result_id: candidate.system_key for candidate in Candidate.objects.all()}
+        assert keys == {moved.pk: "Al-Cu-Fe", corrected.pk: "Al-Mn-Pd", other.pk: "Al-Ru-Si"}
+
+    def test_a_bell_with_nothing_new_looks_at_few_rows(
+        self, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        make_candidate()
+        with django_assert_max_num_queries(8):
+            Candidate.objects.catch_up()

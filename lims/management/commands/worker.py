@@ -22,6 +22,7 @@ from django.db import Error, close_old_connections
 from lims import cluster
 from lims.digests import send_every_day
 from lims.schema import find_misfit
+from lims.trash import empty_every_day
 from screening.bell import ring_every_minute
 from screening.models import WorkerHeartbeat
 from screening.tasks import HEARTBEAT
@@ -147,6 +148,7 @@ def _register() -> WorkerHeartbeat:
     """The row for this worker's signs of life; and what the queue needs beside it."""
     ring_every_minute()
     send_every_day()
+    empty_every_day()
     WorkerHeartbeat.objects.silent_for(timedelta(days=1)).delete()
     return WorkerHeartbeat.objects.register()
 
