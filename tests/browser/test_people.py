@@ -57,3 +57,27 @@ def test_leaving_with_unsaved_words_is_asked_about(open_page: OpenPage) -> None:
     page.fill("#comments textarea", "not said yet")
     page.goto("/inbox/")
     assert asked == ["beforeunload"]
+
+
+def test_what_was_thrown_away_is_taken_back_from_the_trash(open_page: OpenPage) -> None:
+    page = open_page("/samples/ASR-I/edit/")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.fill("[name=place]", "Box 99")
+    page.reload()
+    page.click(".draft-offer .btn-outline-secondary")
+    page.goto("/trash/")
+    row = page.locator("[data-browser-trash] li")
+    expect(row).to_contain_text("ASR-I")
+    row.locator("button").click()
+    page.wait_for_url("**/samples/ASR-I/edit/")
+    page.click(".draft-offer .btn-primary")
+    expect(page.locator("[name=place]")).to_have_value("Box 99")
+    page.goto("/trash/")
+    expect(row).to_have_count(0)
+
+
+def test_the_history_is_unfolded_on_the_page(open_page: OpenPage) -> None:
+    page = open_page("/samples/ASR-I/")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#history summary").click()
+    expect(page.locator("#history .history-list li").last).to_contain_text("Entered")
