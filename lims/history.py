@@ -63,7 +63,7 @@ KINDS: dict[str, Kind] = {
     "pattern": Kind(
         Pattern.objects.all,
         "samples.view_pattern",
-        lambda pattern: reverse("screening:pattern", args=[pattern.pk]),
+        Pattern.get_absolute_url,
         signed=lambda pattern: {"review": Review.objects.filter(result__reading__pattern=pattern)},
     ),
     "system": Kind(

@@ -13,7 +13,6 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import F, QuerySet, Value
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -131,14 +130,10 @@ class Names:
         rows: Any = apps.get_model(kind)._default_manager.filter(pk__in=pks)
         if hasattr(rows, "visible_to"):
             rows = rows.visible_to(reader)
-        if kind == "screening.followup":
-            rows = rows.select_related("sample")
         for row in rows:
             thing = kind, row.pk
-            self.known[thing] = _("follow-up %(n)s") % {"n": row.pk} if kind == "screening.followup" else str(row)
-            if kind == "samples.pattern":
-                self.addresses[thing] = reverse("screening:pattern", args=[row.pk])
-            elif with_address and hasattr(row, "get_absolute_url"):
+            self.known[thing] = getattr(row, "name_in_history", "") or str(row)
+            if with_address and hasattr(row, "get_absolute_url"):
                 self.addresses[thing] = row.get_absolute_url()
 
 
@@ -177,12 +172,22 @@ def _lines(row: Mapping[str, Any], change: Change, names: Names) -> Iterable[Lin
     what = "" if is_own else {"made": _("added"), "removed": _("removed")}.get(row["what"], "")
     if not row["fields"] and not is_own:
         yield Line(part, what, "", "", "", "")
-    for name, (before, after) in row["fields"].items():
+    for name, (before, after) in _in_order(row):
         known = _field(row["row"], name)
         label = LABELS[name]() if name in LABELS else name
         if known is not None:
             label = str(known.verbose_name)
         yield Line(part, what, name, capfirst(label), _shown(known, before, names), _shown(known, after, names))
+
+
+def _in_order(row: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+    """The fields as the form has them: PostgreSQL keeps none."""
+    try:
+        names = [known.name for known in apps.get_model(row["row"])._meta.concrete_fields]
+    except LookupError:
+        names = []
+    fields: dict[str, list[Any]] = row["fields"]
+    return sorted(fields.items(), key=lambda item: names.index(item[0]) if item[0] in names else len(names))
 
 
 LABELS = {"roles": lambda: _("roles")}

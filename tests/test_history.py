@@ -193,6 +193,7 @@ class TestEveryVerb:
                 ("Sample code", "Nominal composition", "Notes"),
                 ("NEW-1", "Al43Si32Ru25", "new"),
                 ("OLD-1", "Al40Si35Ru25", "after"),
+                ("NEW-2", "Al65Cu20Fe15", "of a new system"),
             ],
             Synthesis=[("Sample code", "Kind of step"), ("NEW-1", "arc melting"), ("OLD-1", "arc melting")],
         )

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.files.base import File
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -207,6 +208,9 @@ class Pattern(TracedModel):
                 condition=Q(sample=None) | Q(project=None), name="a_pattern_is_in_the_project_of_its_sample"
             ),
         ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("screening:pattern", args=[self.pk])
 
     def __str__(self) -> str:
         return self.name if self.scan_number == 1 else f"{self.name} · {self.scan_number}"

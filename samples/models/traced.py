@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 
-from samples.models.acts import AT_ONCE, Act, Values, joined_act, names_read, plain_value, traced_fields, values_of
+from samples.models.acts import AT_ONCE, Values, joined_act, names_read, plain_value, traced_fields, values_of
 from samples.models.changes import label_of
 
 Row = TypeVar("Row", bound="TracedModel", covariant=True)
@@ -24,7 +24,9 @@ class TracedQuerySet(models.QuerySet[Row]):
         with joined_act() as act:
             rows = self._as_they_stand()
             n_changed = super().update(**values)
-            act_on_all(act, rows, self._after(rows, fields, values))
+            after = self._after(rows, fields, values)
+            for row, before in rows:
+                act.note(row, before, after[row.pk])
         return n_changed
 
     def bulk_create(
@@ -85,11 +87,6 @@ class TracedQuerySet(models.QuerySet[Row]):
             for known, value in ((known, given[known.name]) for known in fields)
         }
         return {row.pk: said for row, _before in rows}
-
-
-def act_on_all(act: Act, rows: Iterable[tuple[TracedModel, Values]], after: dict[int, Values]) -> None:
-    for row, before in rows:
-        act.note(row, before, after[row.pk])
 
 
 def _of_ids(model: type[Row], pks: Sequence[int]) -> Iterator[Row]:

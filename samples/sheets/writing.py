@@ -120,10 +120,9 @@ def _find_systems(samples: Iterable[Sample]) -> None:
     names: dict[str, str] = {}
     for order in orders.values():
         names.setdefault(AlloySystem.key_of(order), "-".join(order))
-    AlloySystem.objects.bulk_create(
-        [AlloySystem(key=key, name=name) for key, name in names.items()], ignore_conflicts=True, batch_size=AT_ONCE
-    )
     systems = AlloySystem.objects.in_bulk(list(names), field_name="key")
+    missing = [AlloySystem(key=key, name=name) for key, name in names.items() if key not in systems]
+    systems |= {made.key: made for made in AlloySystem.objects.bulk_create(missing, batch_size=AT_ONCE)}
     for sample in samples:
         sample.system = systems[AlloySystem.key_of(orders[id(sample)])]
 

@@ -176,6 +176,11 @@ class FollowUp(TracedModel):
     def __str__(self) -> str:
         return f"{self.sample} #{self.pk}"
 
+    @property
+    def name_in_history(self) -> str:
+        """Beside the sample that the page is about."""
+        return str(_("follow-up %(n)s") % {"n": self.pk})
+
     def get_absolute_url(self) -> str:
         return reverse("screening:follow-up", args=[self.pk])
 

@@ -349,6 +349,7 @@ class TestUndo:
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(student: User) -> None:
     counts = []
+    AlloySystem.objects.for_elements(("Al", "Mn"))
     for n in (3, 30):
         rows = [(f"Q{n}-{i}", "Al6Mn", "Box", None) for i in range(n)]
         steps = [(f"Q{n}-{i}", "annealing", 900, 48, None) for i in range(n)]
