@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mlmodels', '0003_datasets'),
-        ('samples', '0008_trash_and_late_changes'),
+        ('samples', '0009_trash_and_late_changes'),
         ('screening', '0009_runs_of_projects'),
     ]
 

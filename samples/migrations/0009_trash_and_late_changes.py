@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('samples', '0007_history'),
+        ('samples', '0008_hash_of_the_numbers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
