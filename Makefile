@@ -3,6 +3,8 @@
 # make check   lint, types, import contracts, templates, migrations
 # make bench   the benchmarks whose figures the docs quote
 # make fuzz    20,000 spoilt files, and ten minutes of whatever the API's schema allows
+# make sbom    build/sbom.json: every package that Icosa runs on, as CycloneDX
+# make audit   asks for the known vulnerabilities of these, and says so where nobody can be asked
 # Each of these makes its own environment in .venv first; it needs Python 3.11, make and git.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -12,7 +14,7 @@ PORT   ?= 8000
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check bench fuzz constraints clean
+.PHONY: demo test check bench fuzz sbom audit constraints clean
 
 demo: $(VENV)/.runs
 	@exec $(BIN)/python manage.py demo --port $(PORT)
@@ -48,6 +50,17 @@ $(VENV)/.tests: requirements-dev.txt requirements-export.txt requirements.txt co
 fuzz: $(VENV)/.tests
 	$(BIN)/python -m benchmarks.fuzz_readers
 	$(BIN)/python -m benchmarks.fuzz_api
+
+build/audit/.made: requirements-audit.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+sbom: $(VENV)/.runs build/audit/.made
+	build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-format JSON --output-file build/sbom.json $(BIN)/python
+
+audit: build/audit/.made
+	build/audit/bin/python .ci/audit
 
 constraints: $(VENV)/.tests
 	(head -1 constraints.txt; $(BIN)/python -m pip freeze | sed 's/+cpu//') > constraints.new && mv constraints.new constraints.txt

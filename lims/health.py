@@ -1,9 +1,12 @@
-"""`GET /healthz`: does the lab work? For monitors: no sign-in, and no word of what is in the database."""
+"""`GET /healthz`: does the lab work?  For monitors: no sign-in, and no word of what is in the database."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import shutil
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error
 from django.db.models import Max, Min
@@ -12,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from lims.schema import fit
 from screening.models import ScreeningResult, WorkerHeartbeat
 
 QUEUE_AGE_LIMIT = timedelta(minutes=10)
@@ -21,24 +25,49 @@ QUEUE_AGE_LIMIT = timedelta(minutes=10)
 @require_safe
 @never_cache
 @login_not_required
-def healthz(request: HttpRequest) -> JsonResponse:
-    """200 where the database answers, a worker is alive and nothing has waited too long; else 503. Ages in seconds."""
-    now = timezone.now()
+def live(request: HttpRequest) -> JsonResponse:
+    """200 where this process answers at all: whoever restarts processes asks this."""
+    return JsonResponse({"ok": True})
+
+
+@require_safe
+@never_cache
+@login_not_required
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 where all is well, else 503: database, its version, a living worker, the queue, room on the disk. Ages in seconds."""
+    free = disk_free()
+    said: dict[str, Any] = {
+        "ok": False,
+        "database": False,
+        "migrated": fit.look() is None,
+        "queue_age": None,
+        "worker": None,
+        "disk_free_gb": round(free / 1e9, 1),
+    }
     try:
-        urgent = ScreeningResult.objects.awaiting().exclude(priority=ScreeningResult.Priority.RESCREEN)
-        oldest = urgent.aggregate(at=Min("queued_at"))["at"]
+        now, oldest = timezone.now(), oldest_urgent()
         beat = WorkerHeartbeat.objects.aggregate(at=Max("beat_at"))["at"]
         alive = WorkerHeartbeat.objects.alive().exists()
     except Error:
-        return JsonResponse({"ok": False, "database": False, "queue_age": None, "worker": None}, status=503)
+        return JsonResponse(said, status=503)
     queue_age = (now - oldest).total_seconds() if oldest else 0.0
-    ok = alive and queue_age < QUEUE_AGE_LIMIT.total_seconds()
-    return JsonResponse(
-        {
-            "ok": ok,
-            "database": True,
-            "queue_age": round(queue_age, 1),
-            "worker": {"alive": alive, "last_beat": round((now - beat).total_seconds(), 1) if beat else None},
-        },
-        status=200 if ok else 503,
-    )
+    said |= {
+        "database": True,
+        "queue_age": round(queue_age, 1),
+        "worker": {"alive": alive, "last_beat": round((now - beat).total_seconds(), 1) if beat else None},
+    }
+    is_screened = alive and queue_age < QUEUE_AGE_LIMIT.total_seconds()
+    said["ok"] = said["migrated"] and is_screened and free >= settings.DISK_FREE_LIMIT
+    return JsonResponse(said, status=200 if said["ok"] else 503)
+
+
+def oldest_urgent() -> datetime | None:
+    """Since when the oldest pattern waits that somebody waits for."""
+    urgent = ScreeningResult.objects.awaiting().exclude(priority=ScreeningResult.Priority.RESCREEN)
+    found: datetime | None = urgent.aggregate(at=Min("queued_at"))["at"]
+    return found
+
+
+def disk_free() -> int:
+    """Bytes that are free where the data lies."""
+    return shutil.disk_usage(settings.DATA_DIR).free

@@ -54,8 +54,9 @@ CURATE = (
 ADMINISTER = (
     *("auth.add_user", "auth.change_user", "auth.view_group"),
     *("samples.add_project", "samples.see_every_project"),
+    *("lims.view_fault", "lims.change_fault"),
 )
-"""Let people in and give them roles, begin projects, and see what every project holds."""
+"""Let people in and give them roles, begin projects, see what every project holds, and what is wrong with the machines."""
 
 ROLES: dict[str, tuple[str, ...]] = {
     "member": LOOK + MEASURE,
@@ -76,7 +77,7 @@ ROLE_WORDS = {
 
 def make_groups() -> None:
     """Give each role its group with exactly its permissions; the step that migrate ends with, as often as it likes."""
-    for label in (*FLOORS, "auth"):
+    for label in (*FLOORS, "auth", "lims"):
         create_permissions(apps.get_app_config(label), verbosity=0)
     for role, names in ROLES.items():
         group, _made = Group.objects.get_or_create(name=role)

@@ -75,7 +75,7 @@ def find_misfit() -> Sentence | None:
         )
     if known - applied:
         return sentence(
-            "The database is older than the program: %(n)s migrations are missing. Make a backup, then run:"
+            "The database is older than the program (migrations that it lacks: %(n)s). Make a backup, then run:"
             " python manage.py migrate",
             n=len(known - applied),
         )

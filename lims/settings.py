@@ -314,8 +314,9 @@ LOGGING = {
             "formatter": "json" if LOG_AS_JSON else "text",
             "filters": ["ids"],
         },
+        "faults": {"class": "lims.faults.FaultHandler", "level": "ERROR", "filters": ["ids"]},
     },
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "root": {"handlers": ["console", "faults"], "level": "INFO"},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django-q": {"level": "WARNING"},

@@ -4,10 +4,13 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from lims import history, keys, notices, people, trash, views
-from lims.health import healthz
+from lims import history, keys, notices, people, trash, views, well_being
+from lims.health import live, ready
+from lims.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Icosa"
+
+handler500 = "lims.faults.server_error"
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -35,6 +38,11 @@ urlpatterns = [
     path("settings/", notices.my_settings, name="my-settings"),
     path("settings/password/", notices.my_password, name="my-password"),
     path("api/v1/", include("lims.api")),
-    path("healthz", healthz, name="healthz"),
+    path("well-being/", well_being.well_being, name="well-being"),
+    path("well-being/faults/<int:pk>/", well_being.mend, name="mend-fault"),
+    path("healthz", ready, name="healthz"),
+    path("healthz/ready", ready, name="healthz-ready"),
+    path("healthz/live", live, name="healthz-live"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.i18n import set_language as django_set_language
 
+from lims.models import Upkeep
 from lims.roles import ROLES
 from samples.models import Pattern, Sample
 from samples.requests import SignedInRequest
@@ -65,6 +66,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "standings": standings,
         "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
         "machines": machines(),
+        "backup_light": Upkeep.objects.light(),
         "instruments": InstrumentHeartbeat.objects.shown(),
         "is_new_lab": not Sample.objects.exists(),
     }

@@ -18,9 +18,10 @@ from django.db import transaction
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 from pytest_django import Settings
 
-from lims.models import AccessLink, ApiKey
+from lims.models import AccessLink, ApiKey, Fault
 from lims.roles import ROLES
 from mlmodels.models import Dataset
 from samples.models import Comment, Notice, NoticeKind, SheetImport
@@ -40,7 +41,8 @@ ASKERS = REVIEWERS | MICROSCOPISTS
 ADMINS = {"admin"}
 
 PAGES: list[tuple[set[str], str]] = [
-    (EVERYONE, "login set_language welcome bell healthz"),
+    (EVERYONE, "login set_language welcome bell healthz healthz-live healthz-ready"),
+    (set(), "metrics"),  # with a token of its own
     (SIGNED_IN, "home logout keys uploader revoke-key"),
     (SIGNED_IN, "trash notices mark-all-read open-notice my-settings my-password"),
     (MEMBERS, "people"),
@@ -48,7 +50,7 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "history-rules"),
     (MEMBERS, "samples:sheet-trash samples:sheet-restore"),
     (ADMINS, "history-person"),
-    (ADMINS, "invite person make-link deactivate let-back-in"),
+    (ADMINS, "well-being mend-fault invite person make-link deactivate let-back-in"),
     (MEMBERS, "samples:new samples:edit samples:archive samples:restore samples:edit-system"),
     (MEMBERS, "samples:sheets samples:sheet samples:sheet-columns samples:sheet-commit samples:sheet-undo"),
     (MEMBERS, "samples:sheet-original samples:sheet-left-out"),
@@ -108,6 +110,9 @@ ANY_KEY = {"api:schema"}
 
 PAGES_ALONE = {"api:docs"}
 """Pages among the API's addresses: no key opens them."""
+
+TO_NOBODY = {"metrics"}
+"""Opens by a token that the environment sets, whoever is signed in: tests/test_watching_the_lab.py."""
 
 SLOW = {"api:schema", "screening:dossier-pdf"}
 """Of those who may, one asks for these; everyone who may not does."""
@@ -180,6 +185,7 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "evidence-files/": file.pk,
         "models/": result.model_version_id,
         "keys/": key.pk,
+        "well-being/faults/": Fault.objects.create(last_at=timezone.now()).pk,
         "people/": left.pk,
         "welcome/": welcome,
         "notices/": Notice.objects.get().pk,
@@ -273,8 +279,9 @@ def test_each_page_opens_for_its_roles_and_for_no_other(lab: dict[str, object]) 
                 if address.name in SLOW and who in may - {"admin"}:
                     continue
                 answer = of_admin if who == "admin" else asker.ask(verb, address.path)
-                if answer != expected(who, may):
-                    wrong.append(f"{verb} {address.path}, {who}: {answer}, not {expected(who, may)}")
+                wanted = "refused" if address.name in TO_NOBODY else expected(who, may)
+                if answer != wanted:
+                    wrong.append(f"{verb} {address.path}, {who}: {answer}, not {wanted}")
     assert not wrong, "\n".join(wrong)
     assert opened == {name for name in ROUTES if not name.startswith("api:")}
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -65,7 +67,9 @@ def test_healthz_needs_no_sign_in_and_says_what_works(client: Client) -> None:
     assert response.status_code == 200
     said = response.json()
     assert said["worker"].pop("last_beat") == pytest.approx(1, abs=20)
-    assert said == {"ok": True, "database": True, "queue_age": 0.0, "worker": {"alive": True}}
+    assert said.pop("disk_free_gb") > 0
+    assert said == {"ok": True, "database": True, "migrated": True, "queue_age": 0.0, "worker": {"alive": True}}
+    assert client.get("/healthz/ready").status_code == 200
 
 
 def test_healthz_fails_without_a_living_worker(client: Client) -> None:
@@ -88,6 +92,24 @@ def test_healthz_fails_when_an_upload_has_waited_too_long_but_not_for_a_long_res
     assert (response.status_code, response.json()["queue_age"]) == (503, pytest.approx(3600, abs=60))
     ScreeningResult.objects.update(priority=ScreeningResult.Priority.RESCREEN)
     assert client.get("/healthz").status_code == 200
+
+
+def test_healthz_fails_when_the_disk_is_nearly_full_or_the_database_is_of_another_version(
+    client: Client, settings: Settings
+) -> None:
+    beat(1)
+    settings.DISK_FREE_LIMIT = 1e18
+    assert client.get("/healthz").status_code == 503
+    settings.DISK_FREE_LIMIT = 0
+    assert client.get("/healthz").status_code == 200
+    MigrationRecorder(connection).record_unapplied("samples", "0001_initial")
+    response = client.get("/healthz/ready")
+    assert (response.status_code, response.json()["migrated"]) == (503, False)
+
+
+def test_a_living_process_says_so_whatever_else_is_wrong(client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("samples", "0001_initial")
+    assert client.get("/healthz/live").json() == {"ok": True}
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])

@@ -25,6 +25,10 @@ class PackedFolderQuerySet(models.QuerySet["PackedFolder"]):
     def unfinished(self) -> PackedFolderQuerySet:
         return self.filter(n_taken__lt=models.F("n_files"), run__undone_at=None)
 
+    def on_disk(self) -> PackedFolderQuerySet:
+        """Those whose archive is still needed; once all was taken out, it is gone."""
+        return self.filter(n_taken__lt=models.F("n_files"))
+
     def pack(self, run: ScreeningRun, file: File[bytes], *, sample: Sample | None) -> PackedFolder | None:
         """Put a zip archive of many files aside, to be taken out; None where ``file`` is not one.
 

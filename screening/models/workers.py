@@ -35,6 +35,8 @@ class WorkerHeartbeat(models.Model):
     device = models.CharField(_("device"), max_length=60, blank=True)
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     beat_at = models.DateTimeField(_("last sign of life"), null=True)
+    gpu_use = models.FloatField(_("use of the GPU (%)"), null=True, editable=False)
+    gpu_memory = models.FloatField(_("memory of the GPU in use (%)"), null=True, editable=False)
 
     objects = WorkerHeartbeatQuerySet.as_manager()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections
 
-from lims import cluster
+from lims import cluster, gpu, night
 from lims.digests import send_every_day
 from lims.schema import find_misfit
 from lims.trash import empty_every_day
@@ -34,6 +33,7 @@ START_WITHIN = 120.0
 PAUSES = (0.5, 1, 2, 5, 10, 30)
 """Seconds before the next start after a first, second, … cluster in a row that never lived."""
 LOOK_EVERY = 0.2
+NOTE_GPU_EVERY = 15.0
 
 
 class Command(BaseCommand):
@@ -57,6 +57,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self.told_to_stop = False
+        self.night_watch = night.Watch()
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._stop)
@@ -68,6 +69,7 @@ class Watchdog:
             if not self.told_to_stop:
                 logger.error("The cluster is started anew." if lived else "No cluster runs; it is tried again.")
                 self._wait(PAUSES[min(fruitless, len(PAUSES) - 1)])
+        self.night_watch.stop()
         with contextlib.suppress(Error):
             WorkerHeartbeat.objects.register().delete()
 
@@ -90,7 +92,7 @@ class Watchdog:
     def _start(self, heartbeat: WorkerHeartbeat) -> subprocess.Popen[bytes]:
         """A cluster in a session, and so a process group, of its own."""
         environment = {**os.environ, HEARTBEAT: str(heartbeat.pk), "OMP_NUM_THREADS": "1"}
-        if "ICOSA_WORKERS" not in environment and _has_gpu():
+        if "ICOSA_WORKERS" not in environment and gpu.is_there():
             environment["ICOSA_WORKERS"] = "1"
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--unwatched"]
         return subprocess.Popen(command, env=environment, start_new_session=True)
@@ -98,7 +100,7 @@ class Watchdog:
     def _watch(self, process: subprocess.Popen[bytes], heartbeat: WorkerHeartbeat) -> bool:
         """Return when we are told to stop, or the cluster has died or fallen silent; whether it ever gave a sign of life."""
         lived, last_beat = False, heartbeat.beat_at
-        deadline, next_look = time.monotonic() + START_WITHIN, 0.0
+        deadline, next_look, next_note = time.monotonic() + START_WITHIN, 0.0, 0.0
         while not self.told_to_stop:
             now = time.monotonic()
             if process.poll() is not None:
@@ -115,6 +117,10 @@ class Watchdog:
                     if misfit:  # somebody migrates
                         logger.error("%s", misfit)
                         break
+                    self.night_watch.look()
+                    if now > next_note:
+                        next_note = now + NOTE_GPU_EVERY
+                        gpu.note_use(heartbeat)
                     if beat != last_beat:
                         lived, last_beat, deadline = True, beat, now + settings.WORKER_SILENCE
             if now > deadline:
@@ -156,10 +162,3 @@ def _register() -> WorkerHeartbeat:
 def _last_beat(heartbeat: WorkerHeartbeat) -> datetime | None:
     close_old_connections()
     return WorkerHeartbeat.objects.filter(pk=heartbeat.pk).values_list("beat_at", flat=True).first()
-
-
-def _has_gpu() -> bool:
-    """Whether a GPU is there to screen on; asked of the driver, since torch may not be imported here."""
-    if settings.SCREENING_DEVICE == "cpu" or not (nvidia_smi := shutil.which("nvidia-smi")):
-        return False
-    return subprocess.run([nvidia_smi, "-L"], capture_output=True, check=False).stdout.startswith(b"GPU")
