@@ -88,7 +88,7 @@ def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
 def _draft(request: SignedInRequest, draft: Dataset) -> dict[str, Any]:
     """A fixed number of queries, whatever the question finds."""
     drawing = Drawing(draft, request.user)
-    context = _context(draft, Holdings.of_draft(drawing), by=request.user) | {
+    context = _context(draft, Holdings.of_draft(drawing)) | {
         "drawing": drawing,
         "changes": drawing.changes,
         "left_out": list(drawing.left_out_by_reason.most_common()),
@@ -129,7 +129,7 @@ def _frozen(request: SignedInRequest, frozen: Dataset) -> dict[str, Any]:
     entries = entries.filter(**said)
     related = with_level(entries).select_related("reading__pattern__sample__system").defer("reading__metadata")
     page = Paginator(related.order_by("position"), ROWS_A_PAGE).get_page(request.GET.get("page"))
-    return _context(frozen, Holdings.of_frozen(frozen, request.user), by=request.user) | {
+    return _context(frozen, Holdings.of_frozen(frozen, request.user)) | {
         "changes": frozen.changes,
         "left_out": [(Reason(row["reason"]), row["n"]) for row in frozen.left_out],
         "choices": frozen.choices.visible_to(request.user).select_related("pattern", "chosen_by"),
@@ -141,7 +141,7 @@ def _frozen(request: SignedInRequest, frozen: Dataset) -> dict[str, Any]:
     }
 
 
-def _context(shown: Dataset, holdings: Holdings, *, by: Any) -> dict[str, Any]:
+def _context(shown: Dataset, holdings: Holdings) -> dict[str, Any]:
     return {
         "dataset": shown,
         "holdings": holdings,
@@ -199,7 +199,7 @@ def freeze(request: SignedInRequest, pk: int) -> HttpResponse:
             return redirect(draft)
     draft = get_object_or_404(Dataset.objects.select_related("based_on"), pk=pk)
     drawing = Drawing(draft, request.user)
-    context = _context(draft, Holdings.of_draft(drawing), by=request.user) | {
+    context = _context(draft, Holdings.of_draft(drawing)) | {
         "form": form,
         "drawing": drawing,
         "changes": drawing.changes,

@@ -111,6 +111,7 @@ class TestDraft:
         other = make_pattern(by=curator)
         client.post(f"{address}choose/", {"pattern": other.pk, "side": "in", "label": "none", "reason": "copper"})
         assert "copper" in page(client, address)
+        assert 'value="undo"' in page(client, address)
         client.post(f"{address}choose/", {"pattern": other.pk, "side": "out", "reason": ""})
         assert draft.choices.get().side == "in"
 
