@@ -98,7 +98,7 @@ def preset(name: str, seed: int = 1, steps: int | None = None) -> TrainingConfig
         "laptop": TrainingConfig(network, steps=13_000, workers=2),
         "gpu": TrainingConfig(
             replace(network, trunk_channels=48, trunk_dilations=(1, 2, 4, 8), hidden=128),
-            steps=12_000,
+            steps=10_800,
             batch=1024,
             block=65_536,
             learning_rate=3e-3,
@@ -155,7 +155,7 @@ def train(config: TrainingConfig, state: Path, *, resume: bool = False, material
         with tempfile.TemporaryDirectory() as folder:
             rendezvous = f"file://{folder}/rendezvous"
             spawn(_join_and_run, (config, state, rendezvous, material), nprocs=config.workers)  # type: ignore[no-untyped-call]
-    return averaged_network(config.network, state)
+    return averaged_network(config.network, state).to(_device_of(0))
 
 
 def averaged_network(network: NetworkConfig, state: Path) -> Network:
@@ -224,7 +224,7 @@ class _Worker:
             patterns = CuratedPatterns.load(material.curated)
             self.curated = CuratedSource(patterns, config.curated_share, self.device)
 
-    def blocks(self) -> Iterator[SimulatedBatch]:
+    def batches(self) -> Iterator[SimulatedBatch]:
         """Batches of ``config.batch`` patterns, from the block that ``self.step`` falls into onwards."""
         per_block = max(1, self.config.block // self.config.batch)
         generator = torch.Generator(self.device)
@@ -303,9 +303,9 @@ def _run_worker(config: TrainingConfig, state: Path, rank: int, material: Materi
         worker.load(state)
     curve = _LearningCurve(state.with_suffix(".jsonl"), config)
     saved = time.monotonic()
-    for batch in worker.blocks():
-        if worker.step >= config.steps or _is_orphan():
-            break
+    batches = worker.batches()
+    while worker.step < config.steps and not _is_orphan():
+        batch = next(batches)
         loss, output = worker.learn(batch)
         if rank == 0:
             curve.add(worker.step, loss, output, batch)

@@ -33,14 +33,14 @@ def evaluate(
 ) -> Report:
     """The whole report of one network.
 
-    n: patterns of the published recipe with a quasicrystal, and as many without; twice as many of our own mix; half as many
+    n: patterns of the published recipe with a quasicrystal, and as many without; four times as many of our own mix; half as many
         mixtures for each way of measuring, and a quarter as many of each approximant alone (and in every second host)
     """
     generator = torch.Generator().manual_seed(1_000_003 * seed + 17)  # far from any seed of training
     hosts = negatives.crystalline() if negatives else []
     report: Report = {"network": loaded.name, "n": n, "seed": seed}
     report["published_recipe"] = published(loaded, n, generator)
-    report["own_mix"] = own_mix(loaded, simulation, 2 * n, generator)
+    report["own_mix"] = own_mix(loaded, simulation, 4 * n, generator)
     report["ways_of_measuring"] = by_way_of_measuring(loaded, simulation, n // 2, generator.initial_seed())
     report["approximants"] = approximants(loaded, hosts[::2], n // 4, seed)
     if negatives:
