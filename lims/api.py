@@ -18,6 +18,7 @@ from mlmodels.api import ModelVersionViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
 from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
+from screening.export_api import ExportViewSet
 from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet
 from screening.heartbeats import InstrumentHeartbeatViewSet
 from screening.review_api import ReviewViewSet
@@ -48,6 +49,7 @@ router.register("evidence-files", EvidenceFileViewSet)
 router.register("datasets", DatasetViewSet)
 router.register(rf"datasets/(?P<pk>{NUMBER})/entries", DatasetEntryViewSet, basename="dataset-entry")
 router.register("models", ModelVersionViewSet)
+router.register("exports", ExportViewSet)
 router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"

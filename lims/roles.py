@@ -47,6 +47,7 @@ FOLLOW_UP = (
 CURATE = (
     *("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion"),
     *("mlmodels.add_dataset", "mlmodels.change_dataset", "mlmodels.freeze_dataset"),
+    *("screening.view_datasetexport", "screening.add_datasetexport", "screening.add_datasetimport"),
     "screening.change_matchingrule",
 )
 """Decide which network screens, what the next one learns from, and how files find their samples."""

@@ -30,6 +30,8 @@
 | ICOSA_METRICS_TOKEN | none: /metrics is shut | what Prometheus must send as its bearer token                     |
 | ICOSA_DISK_FREE     | 1                   | GB that must be free in ICOSA_DATA, else /healthz fails              |
 | ICOSA_LOG           | text                | json: a JSON object a line, for programs that collect logs           |
+| ICOSA_KEEP_EXPORTS  | 30                  | days that the file of an export of a data set is kept                |
+| ICOSA_LAB           | a lab that uses Icosa | what the lab is called in what it exports                          |
 """
 
 import contextlib
@@ -253,6 +255,10 @@ REVIEW_RATES = {
 
 PUBLIC_ADDRESS = environment.setting("ICOSA_ADDRESS", "", environment.web_address)
 LABEL_FONT = environment.setting("ICOSA_LABEL_FONT", "", environment.existing_file)
+
+KEEP_EXPORTS_DAYS = environment.setting("ICOSA_KEEP_EXPORTS", 30, environment.whole_number)
+MAX_DATASET_FILE_SIZE = 4_000_000_000  # bytes of an export that comes in by the browser; larger ones by import_dataset
+LAB_NAME = environment.text("ICOSA_LAB", "a lab that uses Icosa")
 
 BACKUP_FOLDER = environment.setting("ICOSA_BACKUP", "", environment.folder_outside(DATA_DIR))
 BACKUP_AT = environment.setting("ICOSA_BACKUP_AT", time(2, 30), environment.time_of_day)

@@ -99,12 +99,15 @@ def damage_to(dataset: Dataset) -> Damage:
 
 
 def _files(wanted: Sequence[str]) -> Iterator[dict[str, Path]]:
-    """Where files lie, some at a time; one that no row knows is looked for where it should lie."""
+    """Where files lie, some at a time; one that no row knows is looked for where it should lie.
+
+    A set that came from another lab without its files has none to look for.
+    """
     root = Path(settings.MEDIA_ROOT)
     for first in range(0, len(wanted), FILES_AT_ONCE):
         some = wanted[first : first + FILES_AT_ONCE]
         names = dict(PatternFile.objects.filter(sha256__in=some).values_list("sha256", "content"))
-        yield {sha256: root / names.get(sha256, sha256) for sha256 in some}
+        yield {sha256: root / name for sha256 in some if (name := names.get(sha256, sha256))}
 
 
 def _sha256_on_disk(path: Path) -> str | None:

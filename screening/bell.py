@@ -10,6 +10,10 @@ from django_q.tasks import async_task
 
 BELL = "screening.tasks.screen_waiting"
 THUMBNAIL_BELL = "screening.thumbnails.make_waiting"
+JOB_BELL = "screening.exports.jobs.do_waiting"
+JOB_BELL_OF_EVERY_MINUTE = "screening.exports.jobs.ring_if_any_waits"
+JOB_SECONDS = 24 * 3600
+"""What a worker has for the jobs that wait, in the place of django-q2's few minutes."""
 
 
 def ring_on_commit() -> None:
@@ -28,6 +32,15 @@ def ring_thumbnails_on_commit() -> None:
     transaction.on_commit(lambda: async_task(THUMBNAIL_BELL), robust=True)
 
 
+def ring_jobs_on_commit() -> None:
+    """The same for exports and imports of data sets."""
+    transaction.on_commit(ring_jobs, robust=True)
+
+
+def ring_jobs() -> None:
+    async_task(JOB_BELL, timeout=JOB_SECONDS)
+
+
 def ring_every_minute() -> None:
     """Have the cluster ring by itself too, so that a bell that got lost delays and never loses."""
     Schedule.objects.update_or_create(
@@ -37,6 +50,10 @@ def ring_every_minute() -> None:
     Schedule.objects.update_or_create(
         name="make the thumbnails that wait",
         defaults={"func": THUMBNAIL_BELL, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+    )
+    Schedule.objects.update_or_create(
+        name="export and import what waits",
+        defaults={"func": JOB_BELL_OF_EVERY_MINUTE, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
     )
 
 

@@ -7,10 +7,16 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import get_commands
+
+from mlmodels.export.writing import ABOUT
+from tests.mlmodels.exported import make_patterns
+from tests.mlmodels.test_export_formats import write
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,3 +47,24 @@ def test_service_of_the_uploader_is_one_that_systemd_takes(tmp_path: Path) -> No
     service.write_text(unit.replace("/usr/bin/python3", sys.executable))
     said = subprocess.run(["systemd-analyze", "verify", str(service)], capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_the_examples_of_the_page_on_exports_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write(tmp_path / "icosahedral-v1.eln", make_patterns(8))
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path)
+    monkeypatch.chdir(tmp_path / "icosahedral-v1" / "data-set")
+    page = (ROOT / "docs" / "exporting-data-sets.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    named: dict[str, Any] = {}
+    for example in examples:
+        exec(example, named)
+    assert named["X"].shape == named["mask"].shape == (named["train"].sum(), 2048)
+    assert named["two_theta"].shape == named["intensity"].shape
+    assert len(named["index"]) == len(named["patterns"]) == 8
+
+
+def test_the_page_on_exports_names_every_part() -> None:
+    page = (ROOT / "docs" / "exporting-data-sets.md").read_text(encoding="utf-8")
+    assert [name for name in ABOUT if f"`{name}`" not in page] == []

@@ -25,8 +25,9 @@ from lims.models import AccessLink, ApiKey, Fault
 from lims.roles import ROLES
 from mlmodels.models import Dataset
 from samples.models import Comment, Notice, NoticeKind, SheetImport
-from screening.models import Candidate, EvidenceFile, FollowUp, ReferencePhase, SavedView
+from screening.models import Candidate, DatasetExport, DatasetImport, EvidenceFile, FollowUp, ReferencePhase, SavedView
 from tests.factories import SampleFactory, UserFactory
+from tests.screening.frozen import freeze
 from tests.screening.reviewing import REASON, make_candidate
 
 NOBODY = "signed in without a role"
@@ -82,6 +83,8 @@ PAGES: list[tuple[set[str], str]] = [
     (MICROSCOPISTS, "screening:evidence-file-archive"),
     (MEMBERS, "screening:agreement screening:agreement-csv screening:agreement-reliability"),
     (MEMBERS, "screening:agreement-lattices"),
+    (CURATORS, "screening:export-list screening:export screening:export-download screening:export-part"),
+    (CURATORS, "screening:export-again screening:import-list screening:import"),
     (MEMBERS, "screening:model-list screening:model"),
     (MEMBERS, "screening:dataset-list screening:dataset screening:dataset-check"),
     (CURATORS, "screening:dataset-new screening:dataset-edit screening:dataset-choose screening:dataset-freeze"),
@@ -100,6 +103,7 @@ API: list[tuple[set[str], str]] = [
     (MICROSCOPISTS, "POST:api:evidencefile-list"),
     (MEMBERS, "api:instrumentheartbeat-list"),
     (MEMBERS, "api:sample-history api:pattern-history api:followup-history"),
+    (CURATORS, "api:datasetexport-list api:datasetexport-detail api:datasetexport-download"),
 ]
 
 SENT_BY_KEY = {"POST:api:pattern-list", "POST:api:instrumentheartbeat-list", "POST:api:evidencefile-list"}
@@ -163,6 +167,9 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
     draft = Dataset.objects.begin("all", UserFactory.create(roles=["curator"]))
     key, _secret = ApiKey.objects.issue(reviewer, name="a", scopes=["read"], valid_for=timedelta(days=1))
     newcomer = UserFactory.create()
+    curator = UserFactory.create(roles=["curator"])
+    frozen = freeze([(reading.pattern, {})], curator)
+    exported = DatasetExport.objects.create(dataset=frozen, asked_by=curator, name="a.eln", state="failed")
     _link, welcome = AccessLink.objects.issue(newcomer, by=reviewer)
     return {
         "samples/import/": SheetImport.objects.receive(b"code,composition\nA-1,Al\n", name="a.csv", by=reviewer).pk,
@@ -184,6 +191,8 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "datasets/": draft.pk,
         "evidence-files/": file.pk,
         "models/": result.model_version_id,
+        "exports/": exported.pk,
+        "imports/": DatasetImport.objects.create(asked_by=curator, name="a.eln", file="a.eln").pk,
         "keys/": key.pk,
         "well-being/faults/": Fault.objects.create(last_at=timezone.now()).pk,
         "people/": left.pk,

@@ -17,7 +17,7 @@ from samples.xrd.sentences import sentence
 FORMAT = "icosa-data-set/1"
 """Stands in each part. A part of another format is refused at import."""
 
-AT_ONCE = 512
+AT_ONCE = 256
 """Patterns that are held in memory together."""
 
 LICENCE_NOT_STATED = "not stated: ask the lab that exported it before you pass it on"
@@ -36,8 +36,8 @@ class SetFacts:
     """What is said of the set as a whole; nothing here depends on the day of the export.
 
     sha256: hash of the content that was frozen · frozen_at: ISO 8601, UTC
-    question: what was asked of the record · left_out: reason and number of what was not taken
-    based_on: name, version and hash of the version before; empty where there is none
+    question: what was asked of the record · left_out: `reason` and `n`, how many were not taken for it
+    based_on: name, version and hash of the version before; empty where there is none · changes: against it, in numbers
     lab: where it comes from, as the lab calls itself
     """
 
@@ -54,8 +54,9 @@ class SetFacts:
     notes: str = ""
     lab: str = "a lab that uses Icosa"
     question: Mapping[str, Any] = field(default_factory=dict)
-    left_out: Sequence[Any] = ()
+    left_out: Sequence[Mapping[str, Any]] = ()
     based_on: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

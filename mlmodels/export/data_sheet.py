@@ -122,8 +122,9 @@ def _based_on(facts: SetFacts) -> str:
     before = facts.based_on
     if not before:
         return ""
-    return f"It adds to {before['name']} v{before['version']} (SHA-256 `{before['sha256']}`)."
+    changes = ", ".join(f"{n:,} {what}" for what, n in facts.changes.items())
+    return f"It follows {before['name']} v{before['version']} (SHA-256 `{before['sha256']}`): {changes or 'see there'}."
 
 
 def _left_out(facts: SetFacts) -> str:
-    return "; ".join(f"{reason}: {n:,}" for reason, n in facts.left_out)
+    return "; ".join(f"{one['reason']}: {one['n']:,}" for one in facts.left_out)

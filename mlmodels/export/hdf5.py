@@ -74,6 +74,7 @@ class Hdf5Writer:
         self.grid_intensity = _Growing(grid, "intensity", "<f4", grids, ARRAYS["grid_intensity"], pool)
         self.grid_measured = _Growing(grid, "measured", "|b1", grids, ARRAYS["grid_measured"], pool)
         self.axes: dict[bytes, int] = {}
+        self.axis_before: tuple[NDArray[np.float64], int] = np.empty(0), 0
         self.n_written = 0
 
     def add(self, batch: Batch) -> None:
@@ -98,10 +99,14 @@ class Hdf5Writer:
 
     def _axis(self, two_theta: NDArray[np.float64]) -> int:
         """Where this axis begins; it is written where it is a new one."""
+        before, start = self.axis_before
+        if np.array_equal(before, two_theta):
+            return start
         numbers = np.ascontiguousarray(two_theta, dtype="<f8")
         start = self.axes.setdefault(sha256(numbers.data).digest(), self.two_theta.length)
         if start == self.two_theta.length:
             self.two_theta.append(numbers)
+        self.axis_before = numbers, start
         return start
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import lru_cache
 from pathlib import Path
 
 from mlmodels.export.columns import COLUMNS, LONG_TEXTS, Kind
@@ -27,7 +28,7 @@ class IndexWriter:
         columns = [
             [_said(value) for value in column.values(patterns)]
             if column.kind is not Kind.TEXT
-            else [shielded(cleaned(value)) for value in column.values(patterns)]
+            else [_in_a_cell(value) for value in column.values(patterns)]
             for column in _SHOWN
         ]
         columns.append([str(pattern.n_points) for pattern in patterns])
@@ -36,6 +37,11 @@ class IndexWriter:
 
     def close(self) -> None:
         self.file.close()
+
+
+@lru_cache(maxsize=10_000)
+def _in_a_cell(text: str) -> str:
+    return shielded(cleaned(text))
 
 
 def _said(value: object) -> str:

@@ -20,8 +20,8 @@ from mlmodels.export import hdf5
 from mlmodels.export.columns import COLUMNS, Column, Kind
 from mlmodels.export.contents import AT_ONCE, FORMAT, ExportedPattern, ExportRefused, SetFacts
 from mlmodels.export.packing import CHUNK, FOLDER, MANIFEST, OriginalsWriter, sha256_of
-from mlmodels.export.writing import LABELS, SAMPLES
 from samples.xrd.readers.hdf5 import OWN_FILTERS
+from samples.xrd.readers.reader import MAX_POINTS
 
 if TYPE_CHECKING:
     import h5py
@@ -31,11 +31,11 @@ MOST_MEMBERS = 20
 MOST_MANIFEST_BYTES = 1_000_000
 MOST_LINE_BYTES = 4_000_000
 MOST_PATTERNS = 5_000_000
-MOST_POINTS = 1_000_000
-"""Of one pattern."""
 MOST_TEXT = 100_000
 """Characters of one text in a column."""
 MOST_IN_CHUNK = 64 * 1024 * 1024
+
+BY_NAME = {column.name: column for column in COLUMNS}
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _PART_NAME = re.compile(r"[a-z](?:[.-]?[a-z0-9]){1,40}")
@@ -57,6 +57,8 @@ class OpenedExport:
             self.manifest = self._take_out(path)
             self.table = self.closing.enter_context(_opened_table(self._part(hdf5.NAME)))
             self.facts = self._facts()
+            self.checked: dict[str, h5py.Dataset] = {}
+            self.axis_before: tuple[int, int, NDArray[np.float64]] = (-1, 0, np.empty(0))
         except BaseException:
             self.closing.close()
             raise
@@ -73,18 +75,24 @@ class OpenedExport:
 
     def patterns(self) -> Iterator[list[ExportedPattern]]:
         """In the order of the set, some at a time."""
-        for first in range(0, self.facts.n_entries, AT_ONCE):
-            yield self._some(slice(first, min(first + AT_ONCE, self.facts.n_entries)))
+        for rows in self._rows():
+            yield self._some(rows)
 
-    def samples(self) -> Iterator[dict[str, Any]]:
-        return self._lines(SAMPLES)
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Of SAMPLES or LABELS, each a JSON object."""
+        with self._part(name).open("rb") as file:
+            while line := file.readline(MOST_LINE_BYTES):
+                yield line
 
-    def labels(self) -> Iterator[dict[str, Any]]:
-        return self._lines(LABELS)
-
-    def record(self, name: str) -> bytes:
-        """The bytes of SAMPLES or LABELS."""
-        return self._part(name).read_bytes()
+    def objects(self, name: str) -> Iterator[dict[str, Any]]:
+        for line in self.lines(name):
+            try:
+                said = json.loads(line)
+            except ValueError as error:
+                raise _odd() from error
+            if not isinstance(said, dict):
+                raise _odd()
+            yield said
 
     def originals(self, most_bytes: int) -> Originals:
         return Originals(self._part(OriginalsWriter.NAME), most_bytes)
@@ -138,21 +146,34 @@ class OpenedExport:
             raise _odd()
         return facts
 
+    def scans(self) -> Iterator[tuple[int, str, int]]:
+        """Position, hash of the file and number of the scan of each, without the numbers of the patterns."""
+        names = ("position", "file_sha256", "scan_number")
+        for rows in self._rows():
+            yield from zip(*(self._column(BY_NAME[name], rows) for name in names), strict=True)
+
+    def _rows(self) -> Iterator[slice]:
+        n = self.facts.n_entries
+        return (slice(first, min(first + AT_ONCE, n)) for first in range(0, n, AT_ONCE))
+
     def _some(self, rows: slice) -> list[ExportedPattern]:
         try:
             columns = {column.name: self._column(column, rows) for column in COLUMNS}
-            axes, counts, lengths = (
-                self._numbers(f"patterns/{name}", rows) for name in ("two_theta_start", "intensity_start", "n_points")
-            )
+            axes, lengths = (self._numbers(f"patterns/{name}", rows) for name in ("two_theta_start", "n_points"))
+            if not ((lengths > 0) & (lengths <= MAX_POINTS)).all():
+                raise _odd()
+            ends = np.cumsum(lengths)
+            first = int(self._numbers("patterns/intensity_start", rows)[0])
+            intensities = self._stretch("arrays/intensity", first, int(ends[-1]))
             found = []
-            for row in range(rows.stop - rows.start):
-                n_points = int(lengths[row])
-                if not 0 < n_points <= MOST_POINTS:
-                    raise _odd()
-                two_theta = self._stretch("arrays/two_theta", int(axes[row]), n_points)
-                intensity = self._stretch("arrays/intensity", int(counts[row]), n_points)
+            for row, (start, length, end) in enumerate(
+                zip(axes.tolist(), lengths.tolist(), ends.tolist(), strict=True)
+            ):
+                if self.axis_before[:2] != (start, length):
+                    self.axis_before = start, length, self._stretch("arrays/two_theta", start, length)
                 said = {name: values[row] for name, values in columns.items()}
-                found.append(ExportedPattern(**said, two_theta=two_theta, intensity=intensity))
+                intensity = intensities[end - length : end]
+                found.append(ExportedPattern(**said, two_theta=self.axis_before[2], intensity=intensity))
             return found
         except ExportRefused:
             raise
@@ -160,7 +181,7 @@ class OpenedExport:
             raise _odd() from error
 
     def _column(self, column: Column, rows: slice) -> list[Any]:
-        dataset = _checked(self.table, f"patterns/{column.name}")
+        dataset = self._dataset(f"patterns/{column.name}")
         if dataset.shape != (self.facts.n_entries,):
             raise _odd()
         values = dataset[rows]
@@ -174,25 +195,19 @@ class OpenedExport:
             case _:
                 return [int(value) for value in values]
 
+    def _dataset(self, name: str) -> h5py.Dataset:
+        if name not in self.checked:
+            self.checked[name] = _checked(self.table, name)
+        return self.checked[name]
+
     def _numbers(self, name: str, rows: slice) -> NDArray[Any]:
-        return np.asarray(_checked(self.table, name)[rows])
+        return np.asarray(self._dataset(name)[rows])
 
     def _stretch(self, name: str, start: int, length: int) -> NDArray[Any]:
-        dataset = _checked(self.table, name)
+        dataset = self._dataset(name)
         if not 0 <= start <= dataset.shape[0] - length:
             raise _odd()
         return np.asarray(dataset[start : start + length])
-
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        with self._part(name).open("rb") as file:
-            while line := file.readline(MOST_LINE_BYTES):
-                try:
-                    said = json.loads(line)
-                except ValueError as error:
-                    raise _odd() from error
-                if not isinstance(said, dict):
-                    raise _odd()
-                yield said
 
 
 class Originals:

@@ -15,18 +15,22 @@ from mlmodels.export import data_sheet, hdf5, index, packing, parquet
 from mlmodels.export.contents import Batch, SetFacts
 from mlmodels.export.crate import crate_metadata
 from mlmodels.export.packing import OriginalsWriter, Part, part_of
+from samples.xrd.sentences import Sentence, sentence
 
 SAMPLES, LABELS = "samples.jsonl", "labels.jsonl"
 
-ABOUT: dict[str, tuple[str, str]] = {
-    data_sheet.NAME: ("text/markdown", "what is in it, from where, how it was labelled, limits, licence"),
-    index.NAME: ("text/csv", "one row a pattern, for a spreadsheet program"),
-    hdf5.NAME: ("application/x-hdf5", "arrays in the steps of the measurement, the network's grid, all columns"),
-    parquet.NAME: ("application/vnd.apache.parquet", "the same, one row a pattern"),
-    SAMPLES: ("application/jsonl", "the samples as they were when the set was frozen, one a line"),
-    LABELS: ("application/jsonl", "the signed entries that the labels rest on, one a line"),
-    OriginalsWriter.NAME: ("application/zip", "the files that the instruments wrote"),
-    packing.MANIFEST: ("application/json", "each part with its SHA-256"),
+ABOUT: dict[str, tuple[str, Sentence]] = {
+    data_sheet.NAME: ("text/markdown", sentence("what is in it, from where, how it was labelled, limits, licence")),
+    index.NAME: ("text/csv", sentence("one row a pattern, for a spreadsheet program")),
+    hdf5.NAME: (
+        "application/x-hdf5",
+        sentence("arrays in the steps of the measurement, the network's grid, all columns"),
+    ),
+    parquet.NAME: ("application/vnd.apache.parquet", sentence("the same, one row a pattern")),
+    SAMPLES: ("application/jsonl", sentence("the samples as they were taken down at the first export, one a line")),
+    LABELS: ("application/jsonl", sentence("the signed entries that the labels rest on, one a line")),
+    OriginalsWriter.NAME: ("application/zip", sentence("the files that the instruments wrote")),
+    packing.MANIFEST: ("application/json", sentence("each part with its SHA-256")),
 }
 """Media type and what it is, of each part."""
 
@@ -63,17 +67,22 @@ def write_archive(
                 file.writelines(lines)
         names = [name for name in ABOUT if (folder / name).exists()]
         (folder / data_sheet.NAME).write_text(
-            data_sheet.data_sheet(facts, tally, [(name, ABOUT[name][1]) for name in names]), encoding="utf-8"
+            data_sheet.data_sheet(facts, tally, [(name, str(ABOUT[name][1])) for name in names]), encoding="utf-8"
         )
         files = [folder / name for name in ABOUT if (folder / name).exists()]
-        parts = [part_of(file, *ABOUT[file.name]) for file in files]
+        parts = [_part(file) for file in files]
         manifest = folder / packing.MANIFEST
         manifest.write_bytes(packing.manifest_of(facts, parts))
-        parts.append(part_of(manifest, *ABOUT[packing.MANIFEST]))
+        parts.append(_part(manifest))
         packing.pack(path, path.stem, crate_metadata(facts, parts), [*files, manifest])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return parts
+
+
+def _part(file: Path) -> Part:
+    media_type, says = ABOUT[file.name]
+    return part_of(file, media_type, str(says))
 
 
 def _write_patterns(

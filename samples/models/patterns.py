@@ -152,6 +152,7 @@ class PatternQuerySet(RecordQuerySet["Pattern"]):
                 sha256=original.sha256, defaults={"content": original.name, "size": original.size}
             )
             PatternFile.objects.select_for_update().get(pk=file.pk)
+            PatternFile.objects.filter(pk=file.pk, content="").update(content=original.name)
             known = tuple(file.patterns.select_related("sample", "file").order_by("scan_number"))
             if not known:
                 first = self.create(file=file, name=name, sample=sample, kind=kind, simulated=simulated, uploaded_by=by)

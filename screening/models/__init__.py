@@ -3,6 +3,7 @@
 from screening.models.arguments import Argument
 from screening.models.candidates import Candidate
 from screening.models.evidence_files import EvidenceFile
+from screening.models.exports import DatasetExport, DatasetImport, DatasetRecord
 from screening.models.follow_ups import FollowUp, FollowUpConflict
 from screening.models.instruments import InstrumentHeartbeat
 from screening.models.label_evidence import LabelEvidence
@@ -21,6 +22,9 @@ from screening.models.workers import WorkerHeartbeat
 __all__ = [
     "Argument",
     "Candidate",
+    "DatasetExport",
+    "DatasetImport",
+    "DatasetRecord",
     "EvidenceFile",
     "FollowUp",
     "FollowUpConflict",

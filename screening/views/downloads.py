@@ -124,6 +124,8 @@ def _result_record(result: ScreeningResult) -> dict[str, Any]:
     finished: datetime | None = result.finished_at
     return {
         "model": result.model_version.name,
+        "weights_sha256": result.model_version.sha256 or None,
+        "thresholds_version": result.thresholds_version or None,
         "state": result.state,
         "reason": translated(result.reason) or None,
         "level": result.level or None,

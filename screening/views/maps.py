@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 
+from mlmodels.models import ModelVersion
 from samples.models import AlloySystem
 from screening.map_figures import alloy_map_figure
 from screening.maps import AlloyMap
@@ -42,13 +43,15 @@ def map_csv(request: HttpRequest, key: str) -> HttpResponse:
     disposition = f'attachment; filename="{alloys.system.key}-map.csv"'
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition})
     writer = csv.writer(response, lineterminator="\n")
-    facts = ("class", "outcome", "structure", "technique", "simulated_sample")
+    facts = ("class", "class_by_model", "outcome", "structure", "technique", "simulated_sample")
+    version = ModelVersion.objects.defer("config").production()
     writer.writerow(["marker", "sample", "composition_at%", *(f"{name}_%" for name in alloys.names), *facts])
     for sample in alloys.samples:
-        told = (sample.level, sample.verdict, "", "", "yes" if sample.simulated else "")
+        by = str(version) if version and sample.level else ""
+        told = (sample.level, by, sample.verdict, "", "", "yes" if sample.simulated else "")
         writer.writerow(["sample", sample.code, sample.formula, *_rounded(sample.position), *told])
     for one in alloys.phases:
-        told = ("", "", one.phase.structure, one.phase.technique, "yes" if one.sample.simulated else "")
+        told = ("", "", "", one.phase.structure, one.phase.technique, "yes" if one.sample.simulated else "")
         writer.writerow(["phase", one.sample.code, one.phase.composition, *_rounded(one.position), *told])
     return response
 

@@ -24,7 +24,7 @@ FACTS = SetFacts(
     licence="CC-BY-4.0",
     notes="Signed outcomes of the autumn.",
     question={"origins": ["outcome"]},
-    left_out=[["unreadable", 3]],
+    left_out=[{"reason": "unreadable", "n": 3}],
 )
 
 

@@ -229,8 +229,8 @@ def test_opened_again_it_is_the_same_set(archive: Path, patterns: list[ExportedP
     with OpenedExport(archive, work=tmp_path) as export:
         assert export.facts == replace(FACTS, n_entries=8, n_simulated=2)
         found = [pattern for some in export.patterns() for pattern in some]
-        assert list(export.samples()) == [{"code": "ASR-001", "simulated": False}]
-        assert list(export.labels()) == [{"position": 1}]
+        assert list(export.objects(SAMPLES)) == [{"code": "ASR-001", "simulated": False}]
+        assert list(export.objects(LABELS)) == [{"position": 1}]
         originals = export.originals(1000)
         assert originals.read(found[0]) == ORIGINAL
         originals.close()
