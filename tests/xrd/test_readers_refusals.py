@@ -86,3 +86,10 @@ def test_text_that_is_hard_to_search_is_refused_in_time(content: bytes) -> None:
     with pytest.raises(PatternFileError):
         read(content)
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("content", [b"half of it", b"\x00\x01\x02" * 50, b""])
+def test_what_is_called_brml_and_is_no_archive_did_not_come_whole(content: bytes) -> None:
+    with pytest.raises(PatternFileError, match=r"end in \.brml or \.rasx are zip archives"):
+        read(content, "Scan 1.BRML")
+    assert read(table().encode(), "misnamed.brml")[0].n_points > 0

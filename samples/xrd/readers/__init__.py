@@ -18,7 +18,7 @@ from samples.xrd.readers.pdcif import PDCIF
 from samples.xrd.readers.ras import RAS
 from samples.xrd.readers.rasx import RASX
 from samples.xrd.readers.reader import MAX_POINTS, Reader
-from samples.xrd.readers.refused import refuse_by_name
+from samples.xrd.readers.refused import refuse_broken_archive, refuse_by_name
 from samples.xrd.readers.rigaku_text import RIGAKU_TEXT
 from samples.xrd.readers.text import TEXT
 from samples.xrd.readers.uxd import UXD
@@ -50,7 +50,7 @@ READERS: tuple[Reader, ...] = (
 def read(content: bytes, name: str = "") -> list[PowderPattern]:
     """The powder patterns in a file, one for each scan; the format is decided by ``content`` alone.
 
-    ``name`` of the file is only noted. Metadata of every pattern: ``reader`` and ``reader_version`` that read it,
+    ``name`` of the file is noted, and named where it promises what the content is not. Metadata of every pattern: ``reader`` and ``reader_version`` that read it,
     ``file_name``, ``scan_number`` (from 1) and ``n_scans``, beside what :class:`PowderPattern` lists.
 
     Raises PatternFileError, and nothing else, with a sentence that says what is wrong and what to do.
@@ -63,9 +63,14 @@ def read(content: bytes, name: str = "") -> list[PowderPattern]:
         )
     content = unpack_gzip(content, limit=MAX_FILE_BYTES)
     reader = next(reader for reader in READERS if reader.recognises(content))
-    if reader is TEXT:
-        refuse_by_name(content)
-    patterns = reader.read(content)
+    try:
+        if reader is TEXT:
+            refuse_by_name(content)
+        patterns = reader.read(content)
+    except PatternFileError:
+        if reader is TEXT:
+            refuse_broken_archive(name)
+        raise
     origin: dict[str, str | int] = {"reader": reader.name, "reader_version": reader.version, "n_scans": len(patterns)}
     if name:
         origin["file_name"] = name

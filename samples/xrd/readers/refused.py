@@ -28,6 +28,10 @@ WEB_PAGE = sentence("This is a web page, perhaps saved in place of the file. Dow
 OTHER_XML = sentence(
     "This is an XML file, but not a PANalytical .xrdml. Export the scan as .xrdml or as two columns of text."
 )
+NOT_PACKED = sentence(
+    "Files that end in .brml or .rasx are zip archives, and this one is none: it did not come whole. "
+    "Copy it again from the instrument's computer."
+)
 BINARY = sentence(
     "This is a binary file of an unknown format. Export the scan as two columns of text (.xy), as .xrdml or as .ras."
 )
@@ -62,6 +66,12 @@ TEXT_SIGNATURES = (_starts(rb"(?i:\s*<(!doctype\s+html|html))", WEB_PAGE),)
 XML = re.compile(rb"\s*<(\?xml|[A-Za-z!])")
 
 CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a"))
+
+
+def refuse_broken_archive(name: str) -> None:
+    """Raise PatternFileError where the ``name`` of what nobody could read promises a zip archive."""
+    if name.lower().endswith((".brml", ".rasx")):
+        raise _refusal(NOT_PACKED)
 
 
 def refuse_by_name(content: bytes) -> None:
