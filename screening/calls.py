@@ -55,12 +55,14 @@ def calls_that_count() -> ScreeningResultQuerySet:
 
 def with_best_class(samples: SampleQuerySet, levels: Collection[str]) -> SampleQuerySet:
     """Those whose best call is of one of these classes; where these are rare, only their samples are looked at."""
-    calls = calls_that_count().filter(level__in=levels)
-    if ScreeningResult.Level.D not in levels:
-        samples = samples.filter(pk__in=calls.values(_SAMPLE))
-    if set(levels) in ({"A"}, {"A", "B"}, {"A", "B", "C"}):  # none is better
-        return samples
-    return samples.alias(best_level=best_level()).filter(best_level__in=levels)
+    if ScreeningResult.Level.D in levels:
+        return samples.alias(best_level=best_level()).filter(best_level__in=levels)
+    calls = calls_that_count()
+    samples = samples.filter(pk__in=calls.filter(level__in=levels).values(_SAMPLE))
+    if "".join(sorted(levels)) not in "ABC":  # A and C: a call between them may be the best, or not
+        return samples.alias(best_level=best_level()).filter(best_level__in=levels)
+    better = [level for level in ScreeningResult.Level.values if level < min(levels)]
+    return samples.exclude(pk__in=calls.filter(level__in=better).values(_SAMPLE)) if better else samples
 
 
 def without_call(samples: SampleQuerySet) -> SampleQuerySet:

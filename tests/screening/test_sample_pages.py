@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from mlmodels.models import ModelVersion
 from samples.models import Pattern, Sample, SynthesisStep, WeighedMass
 from screening.models import ScreeningResult, ScreeningRun
 from screening.scores import SystemStanding, system_standings
+from screening.search import Search
 from tests.factories import SampleFactory, UserFactory, make_pattern
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +66,18 @@ class TestList:
         called(make_pattern(sample=sample), retired, "A", 0.9999)
         row = client.get("/samples/").context["table"].rows[0]
         assert (row.best_level, row.best_probability, row.n_patterns) == ("B", 0.9921, 3)
+
+    def test_the_best_class_is_found_whatever_else_a_sample_was_called(self, production: ModelVersion) -> None:
+        """A sample for each mix of calls, and each mix asked for."""
+        mixes = ["".join(levels) for n in range(5) for levels in combinations("ABCD", n)]
+        for number, mix in enumerate(mixes):
+            sample = SampleFactory.create(code=f"S-{number}")
+            for level in mix:
+                called(make_pattern(sample=sample), production, level, 0.5)
+        for asked in mixes[1:]:
+            found = Search.read(f"class:{asked}").samples().values_list("code", flat=True)
+            assert set(found) == {f"S-{n}" for n, mix in enumerate(mixes) if mix and min(mix) in asked}, asked
+        assert [sample.code for sample in Search.read("class:none").samples()] == ["S-0"]
 
     def test_calls_on_archived_blank_and_corrected_patterns_do_not_count(
         self, client: Client, member: User, production: ModelVersion
