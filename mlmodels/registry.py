@@ -56,7 +56,7 @@ class ScreeningNetwork:
 def network_of(checkpoint: Checkpoint) -> ScreeningNetwork:
     """Load ``checkpoint`` onto the device that ICOSA_DEVICE names, or the one that torch sees.
 
-    Torch is imported here and not before, so that the web process never has it, and a worker forks before it.
+    Torch is imported here and not before, so that the web process never has it, and nothing that forks does.
     """
     import torch
 
