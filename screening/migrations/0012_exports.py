@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mlmodels', '0003_datasets'),
-        ('screening', '0010_what_is_new_in_the_queue'),
+        ('screening', '0011_watching'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
