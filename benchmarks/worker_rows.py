@@ -30,6 +30,7 @@ DISTINCT = 256
 """Simulated patterns; the rows are new counts of these."""
 CLASSES = ("icosahedral", "approximant_1_1", *("none",) * 6)
 """Of the simulated patterns, in turn: one in eight holds a quasicrystal."""
+CALLED = {"state": "done", "level": "D", "probability": 0.001}
 CHUNK = 500
 HANG = 90.0
 """Seconds without a further result, the start of all processes included, after which something hangs."""
@@ -169,8 +170,8 @@ def report(worker: Watched, started: datetime) -> None:
     print(f"memory at its peak: largest process {worker.largest:.0f} MB, all {worker.together:.0f} MB{on_gpu}")
 
 
-def fill(n_rows: int) -> None:
-    """Queue ``n_rows`` patterns as uploads would, in bulk."""
+def fill(n_rows: int, *, called: bool = False) -> None:
+    """Queue ``n_rows`` patterns as uploads would, in bulk; or have them ``called`` in class D by the version in production."""
     from django.contrib.auth.models import User
     from django.db import transaction
 
@@ -225,7 +226,8 @@ def fill(n_rows: int) -> None:
                 for scan in [simulated[number % len(simulated)]]
             )
             ScreeningResult.objects.bulk_create(
-                ScreeningResult(run=run, reading=reading, model_version=version) for reading in readings
+                ScreeningResult(run=run, reading=reading, model_version=version, **(CALLED if called else {}))
+                for reading in readings
             )
 
 

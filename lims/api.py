@@ -21,6 +21,7 @@ from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
 from screening.export_api import ExportViewSet
 from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet
 from screening.heartbeats import InstrumentHeartbeatViewSet
+from screening.proof_api import ProofViewSet, RescreenViewSet
 from screening.review_api import ReviewViewSet
 
 
@@ -50,6 +51,8 @@ router.register("datasets", DatasetViewSet)
 router.register(rf"datasets/(?P<pk>{NUMBER})/entries", DatasetEntryViewSet, basename="dataset-entry")
 router.register("models", ModelVersionViewSet)
 router.register("exports", ExportViewSet)
+router.register("proofs", ProofViewSet)
+router.register("rescreens", RescreenViewSet)
 router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"

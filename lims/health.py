@@ -63,7 +63,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def oldest_urgent() -> datetime | None:
     """Since when the oldest pattern waits that somebody waits for."""
-    urgent = ScreeningResult.objects.awaiting().exclude(priority=ScreeningResult.Priority.RESCREEN)
+    urgent = ScreeningResult.objects.awaiting().filter(priority__lt=ScreeningResult.Priority.RESCREEN)
     found: datetime | None = urgent.aggregate(at=Min("queued_at"))["at"]
     return found
 

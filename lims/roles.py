@@ -24,6 +24,7 @@ LOOK = (
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
     *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase", "instrumentheartbeat")),
     *(f"screening.view_{name}" for name in ("followup", "evidencefile", "outcome")),
+    *(f"screening.view_{name}" for name in ("proof", "promotionrequest", "promotionanswer", "archivescreening")),
 )
 """See every sample, pattern, call, comment and model version, and who is who."""
 
@@ -48,6 +49,7 @@ CURATE = (
     *("mlmodels.add_modelversion", "mlmodels.change_modelversion", "mlmodels.promote_modelversion"),
     *("mlmodels.add_dataset", "mlmodels.change_dataset", "mlmodels.freeze_dataset"),
     *("screening.view_datasetexport", "screening.add_datasetexport", "screening.add_datasetimport"),
+    *("screening.add_proof", "screening.add_archivescreening", "screening.change_archivescreening"),
     "screening.change_matchingrule",
 )
 """Decide which network screens, what the next one learns from, and how files find their samples."""

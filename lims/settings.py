@@ -32,6 +32,8 @@
 | ICOSA_LOG           | text                | json: a JSON object a line, for programs that collect logs           |
 | ICOSA_KEEP_EXPORTS  | 30                  | days that the file of an export of a data set is kept                |
 | ICOSA_LAB           | a lab that uses Icosa | what the lab is called in what it exports                          |
+| ICOSA_PROMOTE_BY_TWO | 1                   | 0 lets one curator alone put a network into production               |
+| ICOSA_PROOF_PATTERNS | 3000 (demo: 300)   | simulated patterns in the evaluation that proves a network           |
 """
 
 import contextlib
@@ -254,6 +256,9 @@ REVIEW_RATES = {
     "C": environment.setting("ICOSA_REVIEW_C", 0.2, environment.between(0, 1)),
     "D": environment.setting("ICOSA_REVIEW_D", 0.02, environment.between(0, 1)),
 }
+
+PROMOTE_BY_TWO = environment.flag("ICOSA_PROMOTE_BY_TWO", default=True)
+PROOF_PATTERNS = environment.setting("ICOSA_PROOF_PATTERNS", 300 if DEMO else 3000, environment.whole_number)
 
 PUBLIC_ADDRESS = environment.setting("ICOSA_ADDRESS", "", environment.web_address)
 LABEL_FONT = environment.setting("ICOSA_LABEL_FONT", "", environment.existing_file)

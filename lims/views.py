@@ -19,7 +19,7 @@ from lims.models import Upkeep
 from lims.roles import ROLES
 from samples.models import Pattern, Sample
 from samples.requests import SignedInRequest
-from screening.models import FollowUp, InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
+from screening.models import ArchiveScreening, FollowUp, InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
 from screening.models.follow_ups import FollowUpQuerySet
 from screening.review_queue import ReviewQueue
 from screening.scores import system_standings
@@ -79,12 +79,16 @@ def follow_ups_for(person: User) -> FollowUpQuerySet:
     return unfinished.filter(Q(assigned_to=person) | Q(due_on__lt=timezone.localdate())).by_urgency()
 
 
-def machines() -> dict[str, int | datetime | None]:
-    """Workers that are alive, and what waits for them."""
-    waiting = Q(state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING])
+def machines() -> dict[str, int | datetime | ArchiveScreening | None]:
+    """Workers that are alive, what people wait for, and the archive that they screen besides."""
+    waiting = Q(
+        state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING],
+        priority__lt=ScreeningResult.Priority.RESCREEN,
+    )
     queue = ScreeningResult.objects.aggregate(n=Count("pk", filter=waiting), oldest=Min("queued_at", filter=waiting))
     return {
         "n_workers": WorkerHeartbeat.objects.alive().count(),
         "n_waiting": queue["n"],
         "waiting_since": queue["oldest"],
+        "archive": ArchiveScreening.objects.unfinished().select_related("run", "version").first(),
     }

@@ -13,12 +13,16 @@ from django.utils.translation import gettext_lazy as _
 from samples.admin import RowsInline, WrittenOnceAdmin
 from samples.sentences import translated
 from screening.models import (
+    ArchiveScreening,
     Candidate,
     EvidenceFile,
     FollowUp,
     LatticeMeasurement,
     ObservedPhase,
     Outcome,
+    PromotionAnswer,
+    PromotionRequest,
+    Proof,
     ReceivedPattern,
     ReferencePhase,
     Review,
@@ -137,3 +141,29 @@ class EvidenceFileAdmin(WrittenOnceAdmin):
     list_select_related = ("follow_up__sample", "added_by")
     search_fields = ("name", "sha256", "caption", "follow_up__sample__code")
     exclude = ("file", "trouble")
+
+
+@admin.register(ArchiveScreening)
+class ArchiveScreeningAdmin(WrittenOnceAdmin):
+    list_display = ("__str__", "version", "n_readings", "paused_at", "stopped_at", "finished_at")
+    list_select_related = ("run", "version")
+
+
+@admin.register(Proof)
+class ProofAdmin(WrittenOnceAdmin):
+    list_display = ("candidate", "production", "state", "started_by", "started_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("candidate", "production", "started_by")
+    exclude = ("parts", "reason", "lease")
+
+
+class PromotionAnswerInline(RowsInline):
+    model = PromotionAnswer
+    fields = readonly_fields = ("number", "signed_at", "signer", "verdict", "meaning", "reason")
+
+
+@admin.register(PromotionRequest)
+class PromotionRequestAdmin(WrittenOnceAdmin):
+    list_display = ("number", "proof", "signer", "signed_at", "reason")
+    list_select_related = ("proof__candidate", "proof__production", "signer")
+    inlines = (PromotionAnswerInline,)

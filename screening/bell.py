@@ -14,6 +14,9 @@ JOB_BELL = "screening.exports.jobs.do_waiting"
 JOB_BELL_OF_EVERY_MINUTE = "screening.exports.jobs.ring_if_any_waits"
 JOB_SECONDS = 24 * 3600
 """What a worker has for the jobs that wait, in the place of django-q2's few minutes."""
+PROOF_BELL = "screening.proving.prove_waiting"
+PROOF_TIMEOUT = 3600
+"""Seconds: an evaluation takes minutes, and holds the worker's heart beating itself."""
 
 
 def ring_on_commit() -> None:
@@ -41,6 +44,16 @@ def ring_jobs() -> None:
     async_task(JOB_BELL, timeout=JOB_SECONDS)
 
 
+def ring_proofs_on_commit() -> None:
+    """The same for a proof that waits."""
+    transaction.on_commit(ring_proofs, robust=True)
+
+
+def ring_proofs() -> None:
+    if not _rings_already(PROOF_BELL):
+        async_task(PROOF_BELL, timeout=PROOF_TIMEOUT)
+
+
 def ring_every_minute() -> None:
     """Have the cluster ring by itself too, so that a bell that got lost delays and never loses."""
     Schedule.objects.update_or_create(
@@ -57,7 +70,7 @@ def ring_every_minute() -> None:
     )
 
 
-def _rings_already() -> bool:
-    """Whether a bell is in the queue and no cluster has taken it out yet (then its lock lies in the future)."""
+def _rings_already(bell: str = BELL) -> bool:
+    """Whether this bell is in the queue and no cluster has taken it out yet (then its lock lies in the future)."""
     unheard = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now())
-    return any(task.task.get("func") == BELL for task in unheard[:20])
+    return any(task.task.get("func") == bell for task in unheard[:20])

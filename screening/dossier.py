@@ -21,7 +21,7 @@ from screening.models.follow_ups import CALLS_WITH_A_LATTICE
 from screening.print_figures import PredictedLines, evidence_svg, pattern_svg
 from screening.sample_table import with_calls
 from screening.timeline import Event, timeline
-from screening.why import Why
+from screening.why import Why, argued_now
 
 PARTS: dict[str, str | Promise] = {
     "patterns": gettext_lazy("patterns and calls"),
@@ -257,10 +257,10 @@ def _patterns(sample: Sample) -> list[Pattern]:
 
 def _results(sample: Sample, with_arguments: bool) -> list[ScreeningResult]:
     """Every call on every reading, those to show first in front."""
-    rows = ScreeningResult.objects.filter(reading__pattern__sample=sample)
+    rows = ScreeningResult.objects.of_the_lab().filter(reading__pattern__sample=sample)
     related = ("reading__pattern", "model_version", *(("argument",) if with_arguments else ()))
     fetched = rows.select_related(*related).defer("model_version__config")
-    return sorted(fetched, key=lambda row: (row.model_version.standing, row.pk), reverse=True)
+    return sorted(fetched, key=ScreeningResult.precedence, reverse=True)
 
 
 def _reviews(sample: Sample) -> list[Review]:
@@ -301,5 +301,5 @@ def _sheets(
 
 
 def _first_argument(calls: Iterable[ScreeningResult]) -> Why | None:
-    argued = (call for call in calls if call.level and hasattr(call, "argument"))
-    return next((Why(call, call.argument.content) for call in argued), None)
+    argued = ((call, call.argument.content if hasattr(call, "argument") else argued_now(call)) for call in calls)
+    return next((Why(call, content) for call, content in argued if call.level and content), None)

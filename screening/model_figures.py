@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models import ModelVersion
+from screening.models import Proof
 
 
 class Figure(NamedTuple):
@@ -16,6 +17,14 @@ class Figure(NamedTuple):
     question: Any
     value: str
     interval: str = ""
+
+
+class ModelRow(NamedTuple):
+    """A version, one figure for each of `headings`, and its newest proof."""
+
+    version: ModelVersion
+    figures: list[Figure | None]
+    proof: Proof | None
 
 
 QUESTIONS = (

@@ -59,12 +59,17 @@ def call(network: ScreeningNetwork, inputs: Sequence[NetworkInput]) -> list[Call
     return [Call(classify.level(answer.probability), answer) for answer in network.predict(inputs)]
 
 
+def is_weighed(probability: float) -> bool:
+    """Whether the network is asked for the weight of each line: below, an argument needs no network and can be made at any time."""
+    return probability >= WEIGHED_FROM
+
+
 def argue(network: ScreeningNetwork, pattern: PowderPattern, call: Call) -> dict[str, Any]:
     """Why ``pattern`` is called so: the reflections for and against, and what each weighs with the network, as plain JSON."""
     said = call.prediction
     a_r, lattice_type = said.quasilattice_constant, cast(LatticeType, said.lattice_type)
     weighed = None
-    if said.probability >= WEIGHED_FROM:
+    if is_weighed(said.probability):
         groups = argument.line_groups(lattice_type, a_r, network.line_constants)
         weighed = network.log_odds_of_lines(prepare(pattern), groups)
     return argument.make_argument(pattern, a_r, lattice_type, said.probability, said.evidence, weighed)

@@ -22,7 +22,7 @@ from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import sentence
 from screening import pipeline
 from screening.bell import ring
-from screening.models import Argument, Candidate, ScreeningResult, WorkerHeartbeat
+from screening.models import ArchiveScreening, Argument, Candidate, Proof, ScreeningResult, WorkerHeartbeat
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -47,8 +47,8 @@ def screen_waiting() -> None:
     ScreeningResult.objects.release_expired()
     end_of_shift = time.monotonic() + SHIFT
     rung = False
-    while not stopping.is_set() and (batch := ScreeningResult.objects.claim(BATCH_SIZE)):
-        if not rung and ScreeningResult.objects.queued().exists():
+    while not stopping.is_set() and (batch := next_batch()):
+        if not rung and ScreeningResult.objects.claimable().exists():
             ring()  # for another worker to join in
             rung = True
         screen_batch(batch)
@@ -57,6 +57,22 @@ def screen_waiting() -> None:
             ring()
             break
     Candidate.objects.catch_up()
+    Proof.objects.ring()
+
+
+def screen_fresh() -> None:
+    """Screen what people wait for, in the midst of longer work."""
+    while batch := ScreeningResult.objects.filter(priority__lt=ScreeningResult.Priority.RESCREEN).claim(BATCH_SIZE):
+        screen_batch(batch)
+        Candidate.objects.catch_up()
+
+
+def next_batch() -> list[ScreeningResult]:
+    """What waits most urgently; where nothing does, the next slice of the archive is queued first."""
+    batch = ScreeningResult.objects.claim(BATCH_SIZE)
+    while not batch and ArchiveScreening.objects.queue_more():
+        batch = ScreeningResult.objects.claim(BATCH_SIZE)
+    return batch
 
 
 def screen_batch(batch: Sequence[ScreeningResult]) -> None:
@@ -65,6 +81,7 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
     try:
         network = network_for(batch[0].model_version_id)
         patterns = [row.reading.as_pattern() for row in batch]
+        batch, patterns = refuse_unscreenable(batch, patterns)
         calls = pipeline.screen(network, patterns)
     except Exception as error:
         logger.exception("Screening failed for results %s", [row.pk for row in batch])
@@ -74,11 +91,32 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
         else:
             batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
         return
-    write(network, batch, calls, [_reason(network, *pair) for pair in zip(patterns, calls, strict=True)])
+    reasons = [_reason(network, *those) for those in zip(batch, patterns, calls, strict=True)]
+    write(network, batch, calls, reasons)
 
 
-def _reason(network: ScreeningNetwork, pattern: PowderPattern, call: pipeline.Call) -> dict[str, Any] | None:
-    """Why, or None where that fails: a call must not wait for its argument."""
+def refuse_unscreenable(
+    batch: Sequence[ScreeningResult], patterns: Sequence[PowderPattern]
+) -> tuple[list[ScreeningResult], list[PowderPattern]]:
+    """Those that the network can judge; of the archive, the others are answered now, and of an upload when it came."""
+    kept = []
+    for row, pattern in zip(batch, patterns, strict=True):
+        if row.is_of_archive and (reason := pipeline.check(pattern)):
+            row.refuse(reason)
+        else:
+            kept.append((row, pattern))
+    return [row for row, _pattern in kept], [pattern for _row, pattern in kept]
+
+
+def _reason(
+    network: ScreeningNetwork, row: ScreeningResult, pattern: PowderPattern, call: pipeline.Call
+) -> dict[str, Any] | None:
+    """Why, or None where that fails: a call must not wait for its argument.
+
+    Where there is next to nothing to argue about, that of the archive is made when somebody asks (`screening.why`).
+    """
+    if row.is_of_archive and not pipeline.is_weighed(call.prediction.probability):
+        return None
     try:
         return pipeline.argue(network, pattern, call)
     except Exception:
@@ -101,7 +139,9 @@ def write(
     Argument.objects.bulk_create(
         [Argument(result=row, content=reason) for row, reason in finished if reason is not None]
     )
-    ScreeningResult.objects.filter(pk__in=[row.pk for row, _reason in finished]).tell_followers()
+    fresh = [row.pk for row, _reason in finished if not row.is_of_archive]
+    if fresh:
+        ScreeningResult.objects.filter(pk__in=fresh).tell_followers()
 
 
 def beat() -> None:

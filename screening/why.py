@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 
-from mlmodels.net.argument import PLAUSIBLE
-from samples.xrd.icosahedral import APPROXIMANT_CUBIC_1_1, APPROXIMANT_CUBIC_2_1
+from mlmodels.net.argument import PLAUSIBLE, make_argument
+from samples.xrd.icosahedral import APPROXIMANT_CUBIC_1_1, APPROXIMANT_CUBIC_2_1, LatticeType
+from screening import pipeline
 from screening.models import Argument, ScreeningResult
 
 SEEN, MISSING = "seen", "missing"
@@ -115,4 +116,17 @@ def why_of(result: ScreeningResult | None) -> Why | None:
     if result is None or not result.level:
         return None
     argument = Argument.objects.filter(result=result).first()
-    return Why(result, argument.content) if argument else None
+    content = argument.content if argument else argued_now(result)
+    return Why(result, content) if content else None
+
+
+def argued_now(result: ScreeningResult) -> dict[str, Any] | None:
+    """What would have been kept with a call that the network is not asked to weigh: the same numbers, made when somebody asks.
+
+    None for a call that it weighs, or that was made elsewhere.
+    """
+    evidence, p, a_r = result.evidence_values, result.probability, result.quasilattice_constant
+    if evidence is None or p is None or a_r is None or pipeline.is_weighed(p):
+        return None
+    lattice_type = cast(LatticeType, result.lattice_type)
+    return make_argument(result.reading.as_pattern(), a_r, lattice_type, p, evidence)

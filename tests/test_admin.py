@@ -61,6 +61,7 @@ def test_every_row_that_stands_for_itself_is_there() -> None:
         "ReadingArrays",
         "WeightsPart",
         "Promotion",
+        "PromotionAnswer",
         "ReceivedPattern",
         "RefusedFile",
         "LoggedSample",

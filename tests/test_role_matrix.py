@@ -25,9 +25,19 @@ from lims.models import AccessLink, ApiKey, Fault
 from lims.roles import ROLES
 from mlmodels.models import Dataset
 from samples.models import Comment, Notice, NoticeKind, SheetImport
-from screening.models import Candidate, DatasetExport, DatasetImport, EvidenceFile, FollowUp, ReferencePhase, SavedView
+from screening.models import (
+    Candidate,
+    DatasetExport,
+    DatasetImport,
+    EvidenceFile,
+    FollowUp,
+    PromotionRequest,
+    ReferencePhase,
+    SavedView,
+)
 from tests.factories import SampleFactory, UserFactory
 from tests.screening.frozen import freeze
+from tests.screening.promoting import finished_proof, register
 from tests.screening.reviewing import REASON, make_candidate
 
 NOBODY = "signed in without a role"
@@ -85,10 +95,14 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "screening:agreement-lattices"),
     (CURATORS, "screening:export-list screening:export screening:export-download screening:export-part"),
     (CURATORS, "screening:export-again screening:import-list screening:import"),
-    (MEMBERS, "screening:model-list screening:model"),
     (MEMBERS, "screening:dataset-list screening:dataset screening:dataset-check"),
     (CURATORS, "screening:dataset-new screening:dataset-edit screening:dataset-choose screening:dataset-freeze"),
     (CURATORS, "screening:dataset-next screening:dataset-archive"),
+    (MEMBERS, "screening:model-list screening:model screening:model-weights screening:model-description"),
+    (MEMBERS, "screening:proof screening:proof-progress screening:proof-changes screening:proof-content"),
+    (MEMBERS, "screening:promotion-request screening:archive-progress"),
+    (CURATORS, "screening:model-import screening:prove screening:proof-stop screening:promote"),
+    (CURATORS, "screening:promotion-answer screening:roll-back screening:rescreen screening:archive-pause"),
 ]
 
 API: list[tuple[set[str], str]] = [
@@ -104,6 +118,9 @@ API: list[tuple[set[str], str]] = [
     (MEMBERS, "api:instrumentheartbeat-list"),
     (MEMBERS, "api:sample-history api:pattern-history api:followup-history"),
     (CURATORS, "api:datasetexport-list api:datasetexport-detail api:datasetexport-download"),
+    (MEMBERS, "GET:api:proof-list api:proof-detail GET:api:archivescreening-list api:archivescreening-detail"),
+    (CURATORS, "POST:api:proof-list POST:api:archivescreening-list"),
+    (CURATORS, "api:archivescreening-pause api:archivescreening-resume"),
 ]
 
 SENT_BY_KEY = {"POST:api:pattern-list", "POST:api:instrumentheartbeat-list", "POST:api:evidencefile-list"}
@@ -166,6 +183,8 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
     Notice.objects.tell(NoticeKind.CALLS, {microscopist.pk}, about="Al-Si-Ru", address="/systems/Al-Ru-Si/")
     draft = Dataset.objects.begin("all", UserFactory.create(roles=["curator"]))
     key, _secret = ApiKey.objects.issue(reviewer, name="a", scopes=["read"], valid_for=timedelta(days=1))
+    proof = finished_proof(register(2, "candidate"), reviewer)
+    asked = PromotionRequest.objects.ask(proof, UserFactory.create(roles=["curator"]), REASON)
     newcomer = UserFactory.create()
     curator = UserFactory.create(roles=["curator"])
     frozen = freeze([(reading.pattern, {})], curator)
@@ -193,11 +212,14 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "models/": result.model_version_id,
         "exports/": exported.pk,
         "imports/": DatasetImport.objects.create(asked_by=curator, name="a.eln", file="a.eln").pk,
+        "proofs/": proof.pk,
+        "promotions/": asked.pk,
+        "rescreens/": proof.archive_id,
         "keys/": key.pk,
         "well-being/faults/": Fault.objects.create(last_at=timezone.now()).pk,
         "people/": left.pk,
         "welcome/": welcome,
-        "notices/": Notice.objects.get().pk,
+        "notices/": Notice.objects.get(person=microscopist).pk,
         "history/sample/": sample.pk,
         "history/pattern/": reading.pattern_id,
         "history/system/": sample.system_id,

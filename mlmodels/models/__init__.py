@@ -2,7 +2,7 @@
 
 from mlmodels.models.dataset_entries import DatasetChoice, DatasetEntry, Label, Split, content_sha256
 from mlmodels.models.datasets import Dataset, DatasetConflict, DatasetError, Freeze
-from mlmodels.models.versions import ModelVersion, Promotion, PromotionError, WeightsPart
+from mlmodels.models.versions import ModelVersion, Promotion, PromotionError, ProofReference, WeightsPart
 
 __all__ = [
     "Dataset",
@@ -15,6 +15,7 @@ __all__ = [
     "ModelVersion",
     "Promotion",
     "PromotionError",
+    "ProofReference",
     "Split",
     "WeightsPart",
     "content_sha256",

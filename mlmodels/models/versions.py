@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mlmodels.net.checkpoint import Checkpoint, load_bytes
+from mlmodels.net.checkpoint import Checkpoint, CheckpointError, load_bytes
 from samples.models.signed import SignedEntry
 from samples.models.traced import TracedModel, TracedQuerySet
 from samples.models.unchanging import Unchanging
@@ -20,6 +20,11 @@ from samples.xrd.sentences import Sentence, sentence
 
 PART_SIZE = 4_000_000
 """Bytes of weights in one row."""
+
+
+PROMOTED = "New patterns are screened by this version from now on."
+ROLLED_BACK = "Rolled back: new patterns are screened by this earlier version again."
+"""What is signed, whatever language is read."""
 
 
 class PromotionError(ValueError):
@@ -30,6 +35,13 @@ class PromotionError(ValueError):
         super().__init__(str(said))
 
 
+class ProofReference(NamedTuple):
+    """The finished proof that a promotion rests on: which one, and the hash of what it found."""
+
+    id: int
+    sha256: str
+
+
 class ModelVersionQuerySet(TracedQuerySet["ModelVersion"]):
     def production(self) -> ModelVersion | None:
         """The version that new patterns are screened by."""
@@ -38,6 +50,21 @@ class ModelVersionQuerySet(TracedQuerySet["ModelVersion"]):
     def runnable(self) -> ModelVersionQuerySet:
         """Versions whose weights are here."""
         return self.exclude(state=ModelVersion.State.RECORD)
+
+    def before_production(self) -> ModelVersion | None:
+        """The version that was in production before the one that is: what a roll-back puts back."""
+        last = Promotion.objects.filter(version__state=ModelVersion.State.PRODUCTION).order_by("-number").first()
+        return last.former if last else None
+
+    @transaction.atomic
+    def roll_back(self, by: User, reason: str) -> Promotion:
+        """Put the version before the one in production back, at once."""
+        former, now = self.before_production(), self.production()
+        if former is None or now is None:
+            raise PromotionError(
+                sentence("No version was in production before this one: there is nothing to go back to.")
+            )
+        return former.promote(by, reason, in_place_of=now, meaning=ROLLED_BACK)
 
     @transaction.atomic
     def register(self, weights: bytes, config: Mapping[str, Any], *, notes: str = "") -> ModelVersion:
@@ -135,29 +162,75 @@ class ModelVersion(TracedModel):
 
     def checkpoint(self) -> Checkpoint:
         """The trained network as it was registered.  CheckpointError where this release cannot use it."""
+        return load_bytes(self.weights(), self.config)
+
+    def weights(self) -> bytes:
+        """The bytes of the .safetensors file."""
         parts = self.weights_parts.order_by("number").values_list("content", flat=True)
-        return load_bytes(b"".join(bytes(part) for part in parts), self.config)
+        return b"".join(bytes(part) for part in parts)
 
     @transaction.atomic
-    def promote(self, by: User | None, reason: str) -> None:
-        """Put this version into production and retire the one that was; ``by`` is None for the step of migrate."""
-        if not self.runnable:
-            raise PromotionError(
-                sentence(
-                    "%(name)s is a record of calls made elsewhere. It has no weights and cannot be run.", name=self.name
-                )
-            )
+    def promote(
+        self,
+        by: User | None,
+        reason: str,
+        *,
+        proof: ProofReference | None = None,
+        in_place_of: ModelVersion | None = None,
+        asked_by: User | None = None,
+        override: str = "",
+        meaning: str = PROMOTED,
+    ) -> Promotion:
+        """Put this version into production and retire the one that was; ``by`` is None for the step of migrate.
+
+        in_place_of: the version that must be in production until now, where the proof was made against one
+        asked_by: who asked for it, where ``by`` approved
+        override: why it is promoted although the proof speaks against it
+        """
+        self.check_runs()
         former = ModelVersion.objects.select_for_update().filter(state=self.State.PRODUCTION).first()
         if former == self:
             raise PromotionError(sentence("%(name)s is in production already.", name=self.name))
+        if in_place_of and former != in_place_of:
+            raise PromotionError(
+                sentence(
+                    "%(now)s was put into production meanwhile, in place of %(former)s. Prove %(name)s against it first. "
+                    "Nothing was changed.",
+                    now=former.name if former else "–",
+                    former=in_place_of.name,
+                    name=self.name,
+                )
+            )
         if former:
             former.state = self.State.RETIRED
             former.save(update_fields=["state"])
         self.state = self.State.PRODUCTION
         self.promoted_at = timezone.now()
         self.save(update_fields=["state", "promoted_at"])
-        meaning = "New patterns are screened by this version from now on."
-        Promotion.objects.create(version=self, former=former, signer=by, meaning=meaning, reason=reason)
+        return Promotion.objects.create(
+            version=self,
+            former=former,
+            signer=by,
+            asked_by=asked_by,
+            proof=proof.id if proof else None,
+            proof_sha256=proof.sha256 if proof else None,
+            override=override or None,
+            meaning=meaning,
+            reason=reason,
+        )
+
+    def check_runs(self) -> None:
+        """PromotionError where this release cannot screen by this version: it has no weights, or others than it needs."""
+        if not self.runnable:
+            raise PromotionError(
+                sentence(
+                    "%(name)s is a record of calls made elsewhere. It has no weights and cannot be run.", name=self.name
+                )
+            )
+        try:
+            self.checkpoint()
+        except CheckpointError as error:
+            raise PromotionError(error.sentence) from None
 
 
 class WeightsPart(Unchanging):
@@ -191,6 +264,17 @@ class Promotion(SignedEntry):
         verbose_name=_("signed by"),
         editable=False,
     )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("asked for by"),
+        editable=False,
+    )
+    proof = models.PositiveBigIntegerField(_("proof"), null=True, editable=False)
+    proof_sha256 = models.CharField(_("hash of the proof"), max_length=64, null=True, editable=False)
+    override = models.CharField(_("why although the proof speaks against it"), max_length=1000, null=True)
 
     class Meta:
         verbose_name = _("promotion")
@@ -204,3 +288,7 @@ class Promotion(SignedEntry):
     def headline(self) -> str:
         """The reason stands beside it."""
         return str(_("Promotion: %(version)s") % {"version": self.version})
+
+    @property
+    def is_roll_back(self) -> bool:
+        return self.meaning == ROLLED_BACK

@@ -141,7 +141,7 @@ def load_bytes(weights: bytes, config: Mapping[str, Any]) -> Checkpoint:
         )
     try:
         arrays = safetensors.numpy.load(weights)
-    except safetensors.SafetensorError:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError):  # the latter for types that NumPy lacks
         raise CheckpointError(
             "The weights of %(name)s are not a safetensors file. Copy both files of the checkpoint again.",
             name=str(config["name"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +49,17 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedNetwork:
-    """A network in evaluation mode on its device, with its calibration."""
+    """A network in evaluation mode on its device, with its calibration.
+
+    after_batch: called after each batch of `predict`, so that whoever asks it for minutes can look up meanwhile
+    """
 
     name: str
     network: Network
     calibration: Calibration
     device: torch.device
     bf16: bool = False
+    after_batch: Callable[[], None] | None = None
 
 
 def load_network(checkpoint: Checkpoint, device: str | None = None, *, bf16: bool = False) -> LoadedNetwork:
@@ -78,6 +82,8 @@ def predict(loaded: LoadedNetwork, inputs: Sequence[NetworkInput], batch_size: i
         intensity = torch.from_numpy(np.stack([one.intensity for one in batch])).to(loaded.device)
         measured = torch.from_numpy(np.stack([one.measured for one in batch])).to(loaded.device)
         predictions.extend(_predictions(loaded, forward(loaded, intensity, measured)))
+        if loaded.after_batch:
+            loaded.after_batch()
     return predictions
 
 

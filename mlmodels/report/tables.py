@@ -155,9 +155,9 @@ def _negatives(part: Figures) -> Table:
         if one["n"]
     ]
     header = ["source", "n", "levels", "class C or better", "p > 0.5", "highest p"]
-    return Table(
-        f"Measured patterns without a quasicrystal ({part['refused']} refused as not screenable)", header, rows
-    )
+    where = f"from {part['from']}; " if part.get("from") else ""
+    title = f"Measured patterns without a quasicrystal ({where}{part['refused']} refused as not screenable)"
+    return Table(title, header, rows)
 
 
 def _injection(part: Figures) -> Table:

@@ -24,6 +24,7 @@ class NoticeKind(models.TextChoices):
     CALLS = "calls", _("New calls of class A or B on what I follow")
     ASSIGNED = "assigned", _("A follow-up is assigned to me")
     OUTCOME = "outcome", _("An outcome is signed on a sample that I follow")
+    TO_APPROVE = "to_approve", _("A promotion of a network waits for my approval")
     FAILED = "failed", _("A pattern that I uploaded could not be screened")
 
 
@@ -44,6 +45,11 @@ SENTENCES = {
     ),
     NoticeKind.OUTCOME: ngettext_lazy(
         "%(by)s signed an outcome on %(about)s.", "%(n)s outcomes were signed on %(about)s, the last by %(by)s.", "n"
+    ),
+    NoticeKind.TO_APPROVE: ngettext_lazy(
+        "%(by)s asks you to approve %(about)s for production.",
+        "%(n)s times you were asked to approve %(about)s for production, last by %(by)s.",
+        "n",
     ),
     NoticeKind.FAILED: ngettext_lazy(
         "%(n)s pattern that you uploaded could not be screened: %(about)s.",

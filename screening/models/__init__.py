@@ -1,5 +1,6 @@
 """What was asked of the network and what it answered: runs and results, the rows that the jobs live in."""
 
+from screening.models.archive_screenings import ArchiveScreening
 from screening.models.arguments import Argument
 from screening.models.candidates import Candidate
 from screening.models.evidence_files import EvidenceFile
@@ -10,6 +11,8 @@ from screening.models.label_evidence import LabelEvidence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique
 from screening.models.outcomes import FollowUpError, Outcome
 from screening.models.packed import PackedFolder
+from screening.models.promotion_requests import PromotionAnswer, PromotionRequest, roll_back
+from screening.models.proofs import Proof, ProofError
 from screening.models.received import LoggedSample, ReceivedPattern, RefusedFile
 from screening.models.reference_phases import ReferencePhase
 from screening.models.results import ScreeningResult
@@ -20,6 +23,7 @@ from screening.models.saved_views import SavedView
 from screening.models.workers import WorkerHeartbeat
 
 __all__ = [
+    "ArchiveScreening",
     "Argument",
     "Candidate",
     "DatasetExport",
@@ -37,6 +41,10 @@ __all__ = [
     "ObservedPhase",
     "Outcome",
     "PackedFolder",
+    "PromotionAnswer",
+    "PromotionRequest",
+    "Proof",
+    "ProofError",
     "ReceivedPattern",
     "ReferencePhase",
     "RefusedFile",
@@ -47,4 +55,5 @@ __all__ = [
     "ScreeningRun",
     "Technique",
     "WorkerHeartbeat",
+    "roll_back",
 ]

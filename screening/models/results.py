@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 3
 
+ARCHIVE_BATCHES = 4
+"""So many batches of the archive are claimed and written at once: each statement is then for more rows."""
+
 
 class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
     """Adjectives that chain, and the protocol of the queue: enqueue, claim, release."""
@@ -42,6 +45,14 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
     def queued(self) -> ScreeningResultQuerySet:
         return self.filter(state=ScreeningResult.State.QUEUED)
 
+    def claimable(self) -> ScreeningResultQuerySet:
+        """Queued and not held back, as those of a screening of the archive are while it pauses."""
+        return self.queued().filter(priority__lt=ScreeningResult.Priority.HELD_BACK)
+
+    def of_the_lab(self) -> ScreeningResultQuerySet:
+        """Without what a candidate version said in the shadow: that is nobody's call."""
+        return self.exclude(model_version__state=ModelVersion.State.CANDIDATE)
+
     def awaiting_review(self) -> ScreeningResultQuerySet:
         """Calls of the version in production that chance or their class put before people, and that are not judged yet."""
         return self.current().production().filter(candidate__drawn=True, candidate__closed_at=None)
@@ -49,6 +60,10 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
     def awaiting(self) -> ScreeningResultQuerySet:
         """Queued, or being screened right now."""
         return self.filter(state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING])
+
+    def answered(self) -> ScreeningResultQuerySet:
+        """With a class, or a reason why there is none."""
+        return self.exclude(state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING])
 
     def done(self) -> ScreeningResultQuerySet:
         return self.filter(state=ScreeningResult.State.DONE)
@@ -88,12 +103,10 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
         """The result to show for each of ``patterns``, by its id, in one query; without the evidence.
 
         Of its newest reading: by the version in production, else by the newest one, and by a recorded one where there is
-        no other.
+        no other.  What the archive is only about to be asked gives way to what was called before.
         """
-        rows = self.for_patterns(patterns).of_newest_readings().select_related("reading", "model_version")
-        ascending = sorted(
-            rows.defer("evidence", "model_version__config"), key=lambda row: (row.model_version.standing, row.pk)
-        )
+        rows = self.for_patterns(patterns).of_the_lab().of_newest_readings().select_related("reading", "model_version")
+        ascending = sorted(rows.defer("evidence", "model_version__config"), key=ScreeningResult.precedence)
         return {row.reading.pattern_id: row for row in ascending}
 
     def enqueue(self, run: ScreeningRun, readings: Iterable[Reading]) -> list[ScreeningResult]:
@@ -168,16 +181,17 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
 
         A row that was tried before is taken alone: if it kills its worker again, it takes no others along.
         """
-        if not self.queued().exists():
+        if not self.claimable().exists():
             return []
         lease = uuid4()
         with transaction.atomic():
-            waiting = self.queued().select_for_update(skip_locked=True).order_by("priority", "attempts", "pk")
-            first = waiting.only("attempts", "model_version").first()
+            waiting = self.claimable().select_for_update(skip_locked=True).order_by("priority", "attempts", "pk")
+            first = waiting.only("attempts", "model_version", "priority").first()
             if first is None:
                 return []
             chosen = [first.pk]
             if first.attempts == 0:
+                limit = limit * ARCHIVE_BATCHES if first.is_of_archive else limit
                 fresh = waiting.filter(attempts=0, model_version=first.model_version_id)
                 chosen = list(fresh.values_list("pk", flat=True)[:limit])
             self.queued().filter(pk__in=chosen).update(
@@ -219,12 +233,14 @@ class ScreeningResult(models.Model):
         UPLOAD = 0, _("fresh upload")
         RETRY = 5, _("retry")
         RESCREEN = 9, _("rescreen")
+        HELD_BACK = 99, _("held back")
 
     PRIORITY_OF = {
         "upload": Priority.UPLOAD,
         "correction": Priority.UPLOAD,
         "retry": Priority.RETRY,
         "rescreen": Priority.RESCREEN,
+        "shadow": Priority.RESCREEN,
     }
 
     run = models.ForeignKey(
@@ -295,6 +311,16 @@ class ScreeningResult(models.Model):
         raise UnchangingError(f"Result {self.pk} is evidence and is not deleted")
 
     @property
+    def is_of_archive(self) -> bool:
+        """Asked of a pattern that was called before: nobody waits for it."""
+        return self.priority >= self.Priority.RESCREEN
+
+    def precedence(self) -> tuple[bool, int, int]:
+        """Which of several on a pattern is shown: the highest."""
+        unfinished = self.state in {self.State.QUEUED, self.State.RUNNING}
+        return not (unfinished and self.is_of_archive), self.model_version.standing, self.pk
+
+    @property
     def evidence_values(self) -> NDArray[np.float32] | None:
         """The evidence at each of grid.CANDIDATES, float32, shape (N_CANDIDATES,); None for a call made elsewhere."""
         return None if self.evidence is None else np.frombuffer(self.evidence, dtype="<f4")
@@ -322,6 +348,10 @@ class ScreeningResult(models.Model):
             finished_at=timezone.now(),
         )
 
+    def refuse(self, reason: Sentence) -> bool:
+        """Answer that this pattern cannot be judged, if the row is still leased to us."""
+        return self._write_if_ours(state=self.State.NOT_SCREENABLE, reason=reason.as_json(), finished_at=timezone.now())
+
     def give_back(self, reason: Sentence) -> bool:
         """Put the row back into the queue after a failure, or aside where it has failed MAX_ATTEMPTS times."""
         if self.attempts < MAX_ATTEMPTS:
@@ -333,7 +363,7 @@ class ScreeningResult(models.Model):
         )
         if not self._write_if_ours(state=self.State.FAILED, reason=aside.as_json(), finished_at=timezone.now()):
             return False
-        if self.priority != self.Priority.RESCREEN:
+        if not self.is_of_archive:
             pattern, run_page = self.reading.pattern, reverse("screening:run", args=[self.run_id])
             Notice.objects.tell(NoticeKind.FAILED, {pattern.uploaded_by_id}, about=pattern.name, address=run_page)
         return True

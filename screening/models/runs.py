@@ -83,6 +83,7 @@ class ScreeningRun(models.Model):
         CORRECTION = "correction", _("correction")
         RETRY = "retry", _("retry")
         RESCREEN = "rescreen", _("rescreen")
+        SHADOW = "shadow", _("shadow screening")
         RECORD = "record", _("record of calls made elsewhere")
 
     why = models.CharField(_("why"), max_length=12, choices=Why)

@@ -17,6 +17,7 @@ from samples.sentences import translated
 from samples.xrd.bragg import d_from_two_theta, q_from_two_theta
 from screening import figures
 from screening.models import ScreeningResult
+from screening.why import argued_now
 
 MOST_STACKED = 8
 """Patterns in the figure of a sample; more would be too low to be read."""
@@ -135,6 +136,6 @@ def _result_record(result: ScreeningResult) -> dict[str, Any]:
         "quasilattice_constant_sigma": result.quasilattice_constant_sigma,
         "lattice_type": result.lattice_type or None,
         "evidence": None if evidence is None else evidence.tolist(),
-        "argument": result.argument.content if hasattr(result, "argument") else None,
+        "argument": result.argument.content if hasattr(result, "argument") else argued_now(result),
         "finished_at": finished.isoformat() if finished else None,
     }

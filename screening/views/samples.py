@@ -64,6 +64,7 @@ def sample(request: SignedInRequest, code: str) -> HttpResponse:
     patterns = Pattern.objects.current().filter(sample=shown).select_related("uploaded_by").with_current_reading()
     results = list(
         ScreeningResult.objects.for_patterns(patterns)
+        .of_the_lab()
         .of_newest_readings()
         .select_related("reading", "model_version")
         .defer("evidence")
@@ -103,7 +104,7 @@ class PatternRow:
 
 def _pattern_rows(patterns: list[Pattern], results: list[ScreeningResult]) -> list[PatternRow]:
     calls = defaultdict(list)
-    for result in sorted(results, key=lambda r: (r.model_version.standing, r.pk), reverse=True):
+    for result in sorted(results, key=ScreeningResult.precedence, reverse=True):
         calls[result.reading.pattern_id].append(result)
     return [PatternRow(p, next(iter(calls[p.pk]), None), calls[p.pk][1:]) for p in patterns]
 

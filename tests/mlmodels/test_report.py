@@ -93,7 +93,7 @@ def test_tables_as_text_and_as_markdown(figures: dict[str, Any]) -> None:
     assert table.as_markdown() == "### Shares\n\n|  | found |\n| --- | --- |\n| recall | 0.9 |\n| x | 1 |"
     for written in (as_text(figures), as_markdown(figures)):
         assert "What it should reach" in written
-        assert "Measured patterns without a quasicrystal (0 refused as not screenable)" in written
+        assert "Measured patterns without a quasicrystal (from pack.npz; 0 refused as not screenable)" in written
 
 
 def test_a_report_without_negatives_is_one_of_what_was_run(figures: dict[str, Any], made: Checkpoint) -> None:

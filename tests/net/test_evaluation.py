@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlmodels.net.checkpoint import Checkpoint
-from mlmodels.net.evaluation import Negatives, evaluate
+from mlmodels.net.evaluation import Answers, Negatives, evaluate
 from mlmodels.net.evaluation.conditions import COPPER, WAYS, Mixtures, Way, by_way_of_measuring
 from mlmodels.net.evaluation.published import in_bin
 from mlmodels.net.evaluation.recovery import BERGMAN, alone, approximants
@@ -205,13 +205,13 @@ def loaded(tiny_checkpoint: Checkpoint) -> LoadedNetwork:
 
 
 def test_approximants_are_counted_alone_and_in_hosts(loaded: LoadedNetwork) -> None:
-    parts = approximants(loaded, [host(1), host(2)], 3, seed=1)
+    parts = approximants(loaded, [host(1), host(2)], 3, 1, Answers())
     assert [part["lines"] for part in parts] == [*(one.name for one in APPROXIMANTS), BERGMAN]
     for part in parts:
         assert part["by_ratio"]["alone"]["named"]["n"] == 3
         assert part["all"]["named"]["n"] == 3 + 4 * 2
         assert part["dominating"]["named"]["n"] == 3 + 2 * 2
-    assert [part["all"]["named"]["n"] for part in approximants(loaded, [], 3, seed=1)] == [3, 3, 3]
+    assert [part["all"]["named"]["n"] for part in approximants(loaded, [], 3, 1, Answers())] == [3, 3, 3]
 
 
 def test_the_whole_report_of_a_tiny_network(loaded: LoadedNetwork, pack: Path) -> None:

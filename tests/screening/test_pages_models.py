@@ -23,7 +23,7 @@ def member(client: Client) -> Client:
 def test_the_list_says_which_network_screens_and_shows_the_other_beside_it(
     member: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(10):
         page = member.get(reverse("screening:model-list")).content.decode()
     assert "In production now" in page
     assert page.index("icosa-2") < page.index("icosa-1")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mlmodels.net import checkpoint
 from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, Checkpoint, CheckpointError
 from mlmodels.report.words import Figures
+
+if TYPE_CHECKING:
+    from mlmodels.net.evaluation import Negatives
 
 
 class Command(BaseCommand):
@@ -30,7 +33,7 @@ class Command(BaseCommand):
             type=Path,
             metavar="FILE",
             help="measured patterns without a quasicrystal, an .npz with two_theta (n_points,) at Cu Kα1, intensity (n, n_points; "
-            "NaN: unmeasured) and source (n,); a lab exports its refuted patterns as one",
+            "NaN: unmeasured) and source (n,); where no file is named, a lab takes its own refuted patterns",
         )
         parser.add_argument("--n", type=int, default=3000, help="published-recipe patterns with, and as many without")
         parser.add_argument("--seed", type=int, default=1)
@@ -51,7 +54,11 @@ class Command(BaseCommand):
             evaluated = checkpoint.load(options["checkpoint"])
         except CheckpointError as error:
             raise CommandError(str(error)) from None
-        figures = read_report(options["report"], evaluated) if options["report"] else evaluate(evaluated, options)
+        if options["report"]:
+            figures = read_report(options["report"], evaluated)
+        else:
+            negatives = self.negatives(options["negatives"], options)
+            figures = evaluate(evaluated, negatives, n=options["n"], seed=options["seed"])
         if options["out"]:
             options["out"].write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
         if page := options["html"] or (options["out"] and options["out"].with_suffix(".html")):
@@ -66,19 +73,24 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from None
         self.stdout.write(as_text(figures))
 
+    def negatives(self, path: Path | None, options: dict[str, Any]) -> Negatives | None:
+        """The pack at ``path``; none where none is named.  In a lab, screening's command knows of others."""
+        from mlmodels.net.evaluation import Negatives
 
-def evaluate(evaluated: Checkpoint, options: dict[str, Any]) -> Figures:
+        try:
+            return Negatives.read(path) if path else None
+        except (OSError, KeyError, ValueError) as error:
+            raise CommandError(f"{path} cannot be read as a pack of negatives: {error}") from None
+
+
+def evaluate(evaluated: Checkpoint, negatives: Negatives | None, *, n: int, seed: int) -> Figures:
     """A new report; torch is imported only here, so that old ones can be drawn without it."""
     from mlmodels.net import evaluation
     from mlmodels.net.predict import load_network
     from mlmodels.net.simulate import SimulationConfig
 
-    try:
-        negatives = evaluation.Negatives.read(options["negatives"]) if options["negatives"] else None
-    except (OSError, KeyError, ValueError) as error:
-        raise CommandError(f"{options['negatives']} cannot be read as a pack of negatives: {error}") from None
     loaded, simulation = load_network(evaluated), SimulationConfig()
-    return evaluation.evaluate(loaded, simulation, n=options["n"], seed=options["seed"], negatives=negatives)
+    return evaluation.evaluate(loaded, simulation, n=n, seed=seed, negatives=negatives)
 
 
 def read_report(path: Path, evaluated: Checkpoint) -> Figures:

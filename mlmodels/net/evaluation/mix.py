@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlmodels.net.calibration import expected_calibration_error
 from mlmodels.net.evaluation.inputs import inputs_of
-from mlmodels.net.evaluation.statistics import Report, at_class_c, quasilattice_errors, share_of
+from mlmodels.net.evaluation.statistics import Answers, Report, at_class_c, quasilattice_errors, share_of
 from mlmodels.net.finishing import calibration_mix
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
 from mlmodels.net.simulate import KINDS, SimulatedBatch, SimulationConfig, simulate
@@ -23,7 +23,13 @@ DOMINATING = 0.5
 """Of the scattering."""
 
 
-def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generator: torch.Generator) -> Report:
+def own_mix(
+    loaded: LoadedNetwork,
+    simulation: SimulationConfig,
+    n: int,
+    generator: torch.Generator,
+    answers: Answers,
+) -> Report:
     """``n`` patterns of the mix on which networks are calibrated."""
     simulation = calibration_mix(simulation)
     batches: list[SimulatedBatch] = []
@@ -40,6 +46,8 @@ def own_mix(loaded: LoadedNetwork, simulation: SimulationConfig, n: int, generat
     right = p.argmax(axis=1) == truth
     icosahedral, approximant = truth == ICOSAHEDRAL, (truth != ICOSAHEDRAL) & (truth != NONE)
     detected, at_c = p[:, ICOSAHEDRAL] > 0.5, at_class_c(predictions)
+    answers.positives.append(p[icosahedral, ICOSAHEDRAL])
+    answers.negatives.append(p[~icosahedral, ICOSAHEDRAL])
     both = icosahedral & detected
     found = np.array([one.quasilattice_constant for one in predictions])
     sigma = np.array([one.quasilattice_constant_sigma for one in predictions])

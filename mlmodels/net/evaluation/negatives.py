@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmodels.net.evaluation.statistics import Report, at_class_c, levels, probabilities, share_of
+from mlmodels.net.evaluation.statistics import Answers, Report, at_class_c, levels, probabilities, share_of
 from mlmodels.net.predict import LoadedNetwork, predict
 from mlmodels.net.preprocess import rebin, why_not_screenable
 from samples.xrd.bragg import CU_KALPHA1
@@ -20,23 +21,39 @@ AMORPHOUS_PREFIX = "mg_"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Negatives:
-    """Measured patterns that hold no quasicrystal: those that can be screened, with the source of each, and the refused count."""
+    """Measured patterns that hold no quasicrystal: those that can be screened, with the source of each, and the refused count.
+
+    origin: where they come from, for the report
+    """
 
     patterns: tuple[PowderPattern, ...]
     sources: tuple[str, ...]
     n_refused: int
+    origin: str = ""
+
+    @classmethod
+    def of(cls, patterns: Iterable[tuple[PowderPattern, str]], origin: str) -> Negatives:
+        """From pairs of a pattern and its source."""
+        pairs = list(patterns)
+        kept = [(pattern, source) for pattern, source in pairs if why_not_screenable(pattern) is None]
+        return cls(
+            tuple(pattern for pattern, _source in kept),
+            tuple(source for _pattern, source in kept),
+            len(pairs) - len(kept),
+            origin,
+        )
 
     @classmethod
     def read(cls, path: Path) -> Negatives:
         """A pack is an .npz of ``two_theta`` (n_points,) at Cu Kα, ``intensity`` (n, n_points; NaN: unmeasured), ``source`` (n,)."""
         with np.load(path, allow_pickle=False) as pack:
             two_theta, rows, sources = pack["two_theta"].astype(np.float64), pack["intensity"], pack["source"]
-        patterns = []
-        for row in rows:
+        measured = []
+        for row, source in zip(rows, sources, strict=True):
             finite = np.isfinite(row)
-            patterns.append(PowderPattern(two_theta[finite], row[finite].astype(np.float64), CU_KALPHA1))
-        kept = [i for i, pattern in enumerate(patterns) if why_not_screenable(pattern) is None]
-        return cls(tuple(patterns[i] for i in kept), tuple(str(sources[i]) for i in kept), len(rows) - len(kept))
+            pattern = PowderPattern(two_theta[finite], row[finite].astype(np.float64), CU_KALPHA1)
+            measured.append((pattern, str(source)))
+        return cls.of(measured, path.name)
 
     def crystalline(self) -> list[PowderPattern]:
         pairs = zip(self.patterns, self.sources, strict=True)
@@ -49,10 +66,11 @@ class Negatives:
         return np.array([source in chosen for source in self.sources])
 
 
-def false_alarms(loaded: LoadedNetwork, negatives: Negatives) -> Report:
+def false_alarms(loaded: LoadedNetwork, negatives: Negatives, answers: Answers) -> Report:
     """Calls on measured patterns that hold no quasicrystal: all, by source, and by the two fixed halves."""
     predictions = predict(loaded, [rebin(pattern) for pattern in negatives.patterns])
     p, at_c = probabilities(predictions), at_class_c(predictions)
+    answers.negatives.append(p)
     sources, chosen = np.array(negatives.sources), negatives.halves()
 
     def counts(rows: NDArray[np.bool_]) -> Report:
@@ -66,6 +84,7 @@ def false_alarms(loaded: LoadedNetwork, negatives: Negatives) -> Report:
 
     amorphous = np.array([source.startswith(AMORPHOUS_PREFIX) for source in negatives.sources])
     return {
+        "from": negatives.origin,
         "refused": negatives.n_refused,
         "all": counts(np.ones(len(p), dtype=np.bool_)),
         "crystalline": counts(~amorphous),

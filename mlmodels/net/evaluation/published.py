@@ -9,10 +9,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from mlmodels.net.evaluation.inputs import inputs_of
-from mlmodels.net.evaluation.statistics import Report, levels, probabilities, quasilattice_errors, share
+from mlmodels.net.evaluation.statistics import Answers, Report, levels, probabilities, quasilattice_errors, share
 from mlmodels.net.grid import CANDIDATES
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
-from mlmodels.net.simulate import published_recipe
+from mlmodels.net.simulate import SimulatedBatch, published_recipe
 
 A_R_RANGE = (4.0, 6.0)
 A_R_BIN = 0.025
@@ -20,11 +20,13 @@ A_R_BIN = 0.025
 N_BINS = 80
 
 
-def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Report:
+def published(loaded: LoadedNetwork, n: int, generator: torch.Generator, answers: Answers) -> Report:
     """Recall and precision on ``n`` + ``n`` patterns of the published recipe, a_R uniform over all bins."""
-    batch = published_recipe(n, generator, icosahedral=1.0)
+    batch, without = draw_published(n, generator)
     positives = predict(loaded, inputs_of(batch))
-    negatives = predict(loaded, inputs_of(published_recipe(n, generator, icosahedral=0.0)))
+    negatives = predict(loaded, inputs_of(without))
+    answers.positives.append(probabilities(positives))
+    answers.negatives.append(probabilities(negatives))
     constants = batch.quasilattice_constant.numpy().astype(np.float64)
     asked = np.random.default_rng(generator.initial_seed()).uniform(*A_R_RANGE, size=n)
     odds, odds_in_bin = _even_odds(loaded, bins=1), _even_odds(loaded, bins=N_BINS)
@@ -44,6 +46,11 @@ def published(loaded: LoadedNetwork, n: int, generator: torch.Generator) -> Repo
             constants[detected],
         ),
     }
+
+
+def draw_published(n: int, generator: torch.Generator) -> tuple[SimulatedBatch, SimulatedBatch]:
+    """``n`` patterns with a quasicrystal, and as many without."""
+    return published_recipe(n, generator, icosahedral=1.0), published_recipe(n, generator, icosahedral=0.0)
 
 
 def in_bin(predictions: Sequence[Prediction], constants: ArrayLike, odds: float = 1.0) -> NDArray[np.float64]:

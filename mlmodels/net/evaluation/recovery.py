@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mlmodels.net.evaluation.statistics import (
+    Answers,
     Report,
     at_class_c,
     levels,
@@ -74,12 +75,18 @@ def recovery(loaded: LoadedNetwork, hosts: Sequence[PowderPattern], lines: LineL
     }
 
 
-def approximants(loaded: LoadedNetwork, hosts: Sequence[PowderPattern], n_alone: int, seed: int) -> list[Report]:
+def approximants(
+    loaded: LoadedNetwork,
+    hosts: Sequence[PowderPattern],
+    n_alone: int,
+    seed: int,
+    answers: Answers,
+) -> list[Report]:
     """Approximants alone and added to ``hosts``: how often called icosahedral, and how often named rightly."""
     drawers = [(one.name, one.phase_class, _strained(one)) for one in APPROXIMANTS]
     drawers.append((BERGMAN, "approximant_1_1", _real))
     return [
-        _told_apart(loaded, hosts, n_alone, name, phase_class, draw_lines, [seed, 100 + number])
+        _told_apart(loaded, hosts, n_alone, name, phase_class, draw_lines, [seed, 100 + number], answers)
         for number, (name, phase_class, draw_lines) in enumerate(drawers)
     ]
 
@@ -108,12 +115,14 @@ def _told_apart(
     phase_class: str,
     draw_lines: DrawLines,
     seed: list[int],
+    answers: Answers,
 ) -> Report:
     def drawn(rng: np.random.Generator) -> Lines:
         return draw_lines(float(rng.uniform(*A_R_RANGE)), rng)
 
     rng = np.random.default_rng(seed)
     found = {"alone": predict(loaded, [rebin(alone(drawn(rng), rng)) for _ in range(n_alone)])}
+    answers.negatives.append(probabilities(found["alone"]))
     for step, ratio in enumerate(APPROXIMANT_RATIOS if hosts else ()):
         rng = np.random.default_rng([*seed, step])
         mixed: list[NetworkInput] = [rebin(inject(host, drawn(rng), ratio, rng)) for host in hosts]

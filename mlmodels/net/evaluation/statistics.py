@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import Any
 
@@ -50,6 +51,43 @@ def difference(these: NDArray[np.bool_], those: NDArray[np.bool_]) -> Report:
         "difference": found,
         "low": found - sqrt(max(0.0, down**2 - 2 * phi * down * other_up + other_up**2)),
         "high": found + sqrt(max(0.0, up**2 - 2 * phi * up * other_down + other_down**2)),
+    }
+
+
+@dataclass(slots=True)
+class Answers:
+    """p of patterns with a quasicrystal and of ones without, one array a question, in an order that the seed fixes: any two networks
+    are asked about the same patterns, so that what they say can be paired."""
+
+    positives: list[NDArray[np.float64]] = field(default_factory=list)
+    negatives: list[NDArray[np.float64]] = field(default_factory=list)
+
+
+def paired(these: NDArray[np.bool_], those: NDArray[np.bool_]) -> Report:
+    """Shares of the same patterns, (n,) each, with their difference and the exact test of McNemar, Psychometrika 12, 153 (1947).
+
+    p: of as unequal numbers of patterns that only one of the two has, if both were equally good; two-sided
+    p_more: of as many more that only ``these`` have; one-sided
+    """
+    only_these, only_those = int((these & ~those).sum()), int((~these & those).sum())
+    return {
+        "n": len(these),
+        "these": share_of(these),
+        "those": share_of(those),
+        "only_these": only_these,
+        "only_those": only_those,
+        "difference": difference(these, those),
+        **mcnemar(only_these, only_those),
+    }
+
+
+def mcnemar(only_these: int, only_those: int) -> Report:
+    n = only_these + only_those
+    if not n:
+        return {"p": 1.0, "p_more": 1.0}
+    return {
+        "p": float(binomtest(only_these, n).pvalue),
+        "p_more": float(binomtest(only_these, n, alternative="greater").pvalue),
     }
 
 
