@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from lims import history_api
 from mlmodels.api import ModelVersionViewSet
+from mlmodels.training_api import TrainingRunViewSet
 from samples.api import AlloySystemViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
 from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
@@ -53,6 +54,7 @@ router.register("models", ModelVersionViewSet)
 router.register("exports", ExportViewSet)
 router.register("proofs", ProofViewSet)
 router.register("rescreens", RescreenViewSet)
+router.register("training-runs", TrainingRunViewSet)
 router.register("heartbeats", InstrumentHeartbeatViewSet)
 
 app_name = "api"

@@ -20,6 +20,7 @@ LOOK = (
     *("samples.view_comment", "samples.view_commentedition", "auth.view_user"),
     *(f"samples.view_{name}" for name in ("patternfile", "pattern", "reading")),
     *(f"mlmodels.view_{name}" for name in ("modelversion", "promotion", "dataset", "datasetentry")),
+    *("mlmodels.view_trainingrun", "mlmodels.view_trainerheartbeat"),
     *("mlmodels.view_datasetchoice", "mlmodels.view_freeze", "screening.view_labelevidence"),
     *(f"screening.view_{name}" for name in ("screeningrun", "screeningresult", "receivedpattern", "workerheartbeat")),
     *(f"screening.view_{name}" for name in ("candidate", "review", "referencephase", "instrumentheartbeat")),
@@ -50,6 +51,7 @@ CURATE = (
     *("mlmodels.add_dataset", "mlmodels.change_dataset", "mlmodels.freeze_dataset"),
     *("screening.view_datasetexport", "screening.add_datasetexport", "screening.add_datasetimport"),
     *("screening.add_proof", "screening.add_archivescreening", "screening.change_archivescreening"),
+    *("mlmodels.add_trainingrun", "mlmodels.change_trainingrun"),
     "screening.change_matchingrule",
 )
 """Decide which network screens, what the next one learns from, and how files find their samples."""

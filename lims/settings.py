@@ -237,6 +237,8 @@ SPECTACULAR_SETTINGS = {
         "ResultState": "screening.models.ScreeningResult.State",
         "DatasetState": "mlmodels.models.Dataset.State",
         "ModelState": "mlmodels.models.ModelVersion.State",
+        "TrainingState": "mlmodels.models.TrainingRun.State",
+        "TrainingKind": "mlmodels.models.TrainingRun.Kind",
         "PatternKind": "samples.models.Pattern.Kind",
         "StepKind": "samples.models.SynthesisStep.Kind",
     },
@@ -285,6 +287,13 @@ DEFAULT_FROM_EMAIL = environment.text("ICOSA_MAIL_FROM", "icosa@localhost")
 SCREENING_LEASE = 60.0  # seconds that a worker has for a batch (about one) before others may take it
 WORKER_BEAT = 2.0  # seconds between two signs of life of a worker
 WORKER_SILENCE = 30.0  # seconds without one after which its watchdog starts it anew
+
+TRAINING_LEASE = 30.0  # seconds without a sign of life after which another trainer takes a run up
+TRAINING_BEAT = 1.0  # seconds between two of them; a cancel is seen as soon
+TRAINING_SAVE_EVERY = 30.0  # seconds from one kept state to the next: what a killed training loses at most
+TRAINING_CALIBRATION = 16_000  # simulated patterns on which a trained network is calibrated
+TRAINING_NICENESS = 15  # of a training on the CPU: an upload on the same cores is screened first
+TRAINING_DISK = 500_000_000  # bytes that must be free where a training writes
 
 # django-q2 only rings the bell: what is to be done stands in ScreeningResult rows. `retry` counts from the moment when
 # a task enters the prefetch queue, so it must outlast timeout × (1 + ceil((queue_limit + bulk) / workers)). A bell that

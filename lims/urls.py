@@ -15,6 +15,7 @@ handler500 = "lims.faults.server_error"
 urlpatterns = [
     path("", views.home, name="home"),
     path("", include("samples.urls")),  # before screening: /samples/new/ is no sample's code
+    path("", include("mlmodels.urls")),
     path("", include("screening.urls")),
     path("sign-in/", views.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),

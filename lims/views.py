@@ -17,6 +17,7 @@ from django.views.i18n import set_language as django_set_language
 
 from lims.models import Upkeep
 from lims.roles import ROLES
+from mlmodels.models import TrainerHeartbeat, TrainingRun
 from samples.models import Pattern, Sample
 from samples.requests import SignedInRequest
 from screening.models import ArchiveScreening, FollowUp, InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
@@ -80,14 +81,19 @@ def follow_ups_for(person: User) -> FollowUpQuerySet:
 
 
 def machines() -> dict[str, int | datetime | ArchiveScreening | None]:
-    """Workers that are alive, what people wait for, and the archive that they screen besides."""
+    """Workers and trainers that are alive, what people wait for, and the archive that they screen besides."""
     waiting = Q(
         state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING],
         priority__lt=ScreeningResult.Priority.RESCREEN,
     )
     queue = ScreeningResult.objects.aggregate(n=Count("pk", filter=waiting), oldest=Min("queued_at", filter=waiting))
+    active = Q(state__in=TrainingRun.ACTIVE)
+    trainings = TrainingRun.objects.unfinished().aggregate(n=Count("pk"), n_active=Count("pk", filter=active))
     return {
         "n_workers": WorkerHeartbeat.objects.alive().count(),
+        "n_trainers": TrainerHeartbeat.objects.alive().count(),
+        "n_trainings": trainings["n"],
+        "n_active_trainings": trainings["n_active"],
         "n_waiting": queue["n"],
         "waiting_since": queue["oldest"],
         "archive": ArchiveScreening.objects.unfinished().select_related("run", "version").first(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from mlmodels.models import Dataset, DatasetChoice, ModelVersion, Promotion
+from mlmodels.models import Dataset, DatasetChoice, ModelVersion, Promotion, TrainerHeartbeat, TrainingRun
 from samples.admin import RowsInline, WrittenOnceAdmin
 
 
@@ -35,3 +35,18 @@ class DatasetAdmin(WrittenOnceAdmin):
     list_select_related = ("frozen_by",)
     search_fields = ("name", "sha256", "notes")
     inlines = (ChoiceInline,)
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(WrittenOnceAdmin):
+    """To look at; asking, cancelling and resuming have their own pages."""
+
+    list_display = ("name", "kind", "state", "start_version", "dataset", "step", "host", "asked_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("start_version", "dataset")
+    exclude = ("lease",)
+
+
+@admin.register(TrainerHeartbeat)
+class TrainerHeartbeatAdmin(WrittenOnceAdmin):
+    list_display = ("host", "process_id", "device", "started_at", "beat_at")

@@ -60,6 +60,7 @@ def test_every_row_that_stands_for_itself_is_there() -> None:
         "NoticeChoice",
         "ReadingArrays",
         "WeightsPart",
+        "TrainingStatePart",
         "Promotion",
         "PromotionAnswer",
         "ReceivedPattern",

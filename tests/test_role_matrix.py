@@ -23,7 +23,7 @@ from pytest_django import Settings
 
 from lims.models import AccessLink, ApiKey, Fault
 from lims.roles import ROLES
-from mlmodels.models import Dataset
+from mlmodels.models import Dataset, TrainingRun
 from samples.models import Comment, Notice, NoticeKind, SheetImport
 from screening.models import (
     Candidate,
@@ -95,6 +95,8 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "screening:agreement-lattices"),
     (CURATORS, "screening:export-list screening:export screening:export-download screening:export-part"),
     (CURATORS, "screening:export-again screening:import-list screening:import"),
+    (MEMBERS, "mlmodels:training-list mlmodels:training mlmodels:training-progress mlmodels:training-curve"),
+    (CURATORS, "mlmodels:training-new mlmodels:training-cancel mlmodels:training-resume"),
     (MEMBERS, "screening:dataset-list screening:dataset screening:dataset-check"),
     (CURATORS, "screening:dataset-new screening:dataset-edit screening:dataset-choose screening:dataset-freeze"),
     (CURATORS, "screening:dataset-next screening:dataset-archive"),
@@ -121,6 +123,8 @@ API: list[tuple[set[str], str]] = [
     (MEMBERS, "GET:api:proof-list api:proof-detail GET:api:archivescreening-list api:archivescreening-detail"),
     (CURATORS, "POST:api:proof-list POST:api:archivescreening-list"),
     (CURATORS, "api:archivescreening-pause api:archivescreening-resume"),
+    (MEMBERS, "GET:api:trainingrun-list api:trainingrun-detail"),
+    (CURATORS, "POST:api:trainingrun-list api:trainingrun-cancel api:trainingrun-resume"),
 ]
 
 SENT_BY_KEY = {"POST:api:pattern-list", "POST:api:instrumentheartbeat-list", "POST:api:evidencefile-list"}
@@ -185,6 +189,7 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
     key, _secret = ApiKey.objects.issue(reviewer, name="a", scopes=["read"], valid_for=timedelta(days=1))
     proof = finished_proof(register(2, "candidate"), reviewer)
     asked = PromotionRequest.objects.ask(proof, UserFactory.create(roles=["curator"]), REASON)
+    training = TrainingRun.objects.start(reviewer, kind="anew", preset="tiny")
     newcomer = UserFactory.create()
     curator = UserFactory.create(roles=["curator"])
     frozen = freeze([(reading.pattern, {})], curator)
@@ -215,6 +220,8 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "proofs/": proof.pk,
         "promotions/": asked.pk,
         "rescreens/": proof.archive_id,
+        "training/": training.pk,
+        "training-runs/": training.pk,
         "keys/": key.pk,
         "well-being/faults/": Fault.objects.create(last_at=timezone.now()).pk,
         "people/": left.pk,

@@ -2,6 +2,8 @@
 
 from mlmodels.models.dataset_entries import DatasetChoice, DatasetEntry, Label, Split, content_sha256
 from mlmodels.models.datasets import Dataset, DatasetConflict, DatasetError, Freeze
+from mlmodels.models.heartbeats import TrainerHeartbeat
+from mlmodels.models.training_runs import TrainingError, TrainingRun, TrainingStatePart
 from mlmodels.models.versions import ModelVersion, Promotion, PromotionError, ProofReference, WeightsPart
 
 __all__ = [
@@ -17,6 +19,10 @@ __all__ = [
     "PromotionError",
     "ProofReference",
     "Split",
+    "TrainerHeartbeat",
+    "TrainingError",
+    "TrainingRun",
+    "TrainingStatePart",
     "WeightsPart",
     "content_sha256",
 ]

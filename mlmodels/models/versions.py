@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -20,6 +20,10 @@ from samples.xrd.sentences import Sentence, sentence
 
 PART_SIZE = 4_000_000
 """Bytes of weights in one row."""
+
+
+def in_parts(content: bytes) -> Iterator[bytes]:
+    return (content[start : start + PART_SIZE] for start in range(0, len(content), PART_SIZE))
 
 
 PROMOTED = "New patterns are screened by this version from now on."
@@ -84,8 +88,7 @@ class ModelVersionQuerySet(TracedQuerySet["ModelVersion"]):
             notes=notes,
         )
         WeightsPart.objects.bulk_create(
-            WeightsPart(version=version, number=number, content=weights[start : start + PART_SIZE])
-            for number, start in enumerate(range(0, len(weights), PART_SIZE))
+            WeightsPart(version=version, number=number, content=part) for number, part in enumerate(in_parts(weights))
         )
         return version
 

@@ -88,8 +88,8 @@ def save(checkpoint: Checkpoint, directory: Path) -> Path:
     path = directory / f"{checkpoint.name}.safetensors"
     weights = checkpoint.weights()
     text = json.dumps(checkpoint.config(weights), indent=1, ensure_ascii=False) + "\n"
-    _write_whole(path, weights)
-    _write_whole(path.with_suffix(".json"), text.encode())
+    write_whole(path, weights)
+    write_whole(path.with_suffix(".json"), text.encode())
     return path
 
 
@@ -171,7 +171,7 @@ def locate(path: str | Path) -> Path:
     return weights
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write to a side name, then rename, so that no reader ever sees half a file."""
     side = path.with_name(path.name + ".part")
     side.write_bytes(content)

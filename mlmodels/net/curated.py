@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from mlmodels.net.grid import LN_Q_EDGES, PHASE_CLASSES
 from mlmodels.net.preprocess import rebin
 from samples.xrd.bragg import FloatArray, two_theta_from_q
+from samples.xrd.icosahedral import LatticeType
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.peaks import estimate_noise
 
-LATTICE_TYPES = ("P", "F")
+LATTICE_TYPES: tuple[LatticeType, ...] = ("P", "F")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Killed at any moment and started again with its last state, it ends with the sam
     job.json                    what is to be done
     start.safetensors, .json    the checkpoint to begin with, where there is one
     curated.npz                 measured patterns to train on; validation.npz: to calibrate on
+    config.json                 what came of the job: all settings of the training
     training.state, .jsonl      the last state, and the learning curve
     made/NAME.safetensors, .json  the finished checkpoint: written last, and whole
 """
@@ -29,10 +30,10 @@ from mlmodels.net import checkpoint
 from mlmodels.net.checkpoint import Checkpoint
 from mlmodels.net.curated import CuratedPatterns
 
-FINE_TUNING_STEPS = 1000
+FINE_TUNING_STEPS = 600
 FINE_TUNING_RATE = 4e-4
 """A fifth of the rate that a network is trained with from its beginning: it should learn what is new and keep what it knows."""
-STATE, CURVE, MADE = "training.state", "training.jsonl", "made"
+CONFIG, STATE, CURVE, MADE = "config.json", "training.state", "training.jsonl", "made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Job:
 
     name: of the checkpoint; preset: of mlmodels.net.training
     steps: None for the preset's, or FINE_TUNING_STEPS where it begins with given weights
-    workers: processes that train; curated_share: of the patterns, those that are measured ones where there are any
+    curated_share: of the patterns, those that are measured ones where there are any
     command, lineage: what the checkpoint says of its making
     """
 
@@ -49,7 +50,6 @@ class Job:
     preset: str
     seed: int
     steps: int | None = None
-    workers: int = 1
     curated_share: float = 0.0
     n_calibration: int = 16_000
     save_every: float = 60.0
@@ -85,13 +85,26 @@ def made_in(folder: Path) -> tuple[bytes, dict[str, Any]] | None:
     return None
 
 
+def step_of(state: bytes) -> int:
+    """The step after which ``state`` was written."""
+    header = json.loads(state[8 : 8 + int.from_bytes(state[:8], "little")])  # of a safetensors file
+    return int(header["__metadata__"]["step"])
+
+
 def retrain(folder: Path) -> None:
-    """Train, calibrate and write the checkpoint into ``folder``."""
+    """Train, calibrate and write the checkpoint into ``folder``.
+
+    A GPU trains in one process as many patterns a step as the preset's processes do on the CPU.
+    """
+    import torch
+
     from mlmodels.net import finishing, training
     from mlmodels.net.network import NetworkConfig
 
     job = Job(**json.loads((folder / "job.json").read_text()))
-    config = replace(training.preset(job.preset, job.seed, job.steps), workers=job.workers)
+    config = training.preset(job.preset, job.seed, job.steps)
+    if torch.cuda.is_available():
+        config = replace(config, workers=1, batch=config.batch * config.workers)
     material = training.Material(save_every=job.save_every)
     if (folder / "start.json").exists():
         begun = checkpoint.load(folder / "start")
@@ -107,6 +120,8 @@ def retrain(folder: Path) -> None:
         sha256 = CuratedPatterns.load(folder / "curated.npz").sha256()
         config = replace(config, curated=sha256, curated_share=job.curated_share)
         material = replace(material, curated=folder / "curated.npz")
+    _say(f"{config.steps} steps of {config.workers} × {config.batch} patterns")
+    checkpoint.write_whole(folder / CONFIG, json.dumps(config.as_json()).encode())
     network = training.train(config, folder / STATE, resume=True, material=material)
 
     _say(f"calibrating on {job.n_calibration} patterns")

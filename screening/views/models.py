@@ -16,6 +16,7 @@ from mlmodels.importing import import_checkpoint
 from mlmodels.models import ModelVersion, Promotion
 from mlmodels.net.checkpoint import CheckpointError
 from samples.sentences import translated
+from screening.lineage import lineage_of
 from screening.model_figures import ModelRow, described, figures_of, headings
 from screening.models import ArchiveScreening, PromotionRequest, Proof, ScreeningResult
 from screening.promotion_forms import ImportForm, ReasonForm
@@ -58,6 +59,7 @@ def model(request: PageRequest, pk: int) -> HttpResponse:
         "figures": list(zip(headings(), figures_of(version), strict=True)),
         "facts": list(described(version)),
         "proofs": _proofs().filter(candidate=version),
+        "lineage": lineage_of(version),
         "has_results": ScreeningResult.objects.filter(model_version=version).exists(),
         "promotions": _history().filter(version=version),
     }

@@ -39,6 +39,7 @@ class Command(BaseCommand):
             self._say(f"Data folder: {settings.DATA_DIR}")
             call_command("migrate", verbosity=0)
             self._start("worker", [sys.executable, "manage.py", "worker"])
+            self._start("trainer", [sys.executable, "manage.py", "worker", "--training"])
             demo.fill(say=self._say)
             self._start("web server", self._gunicorn(port))
             self._wait_until_screened()

@@ -22,6 +22,7 @@ from lims import cluster, gpu, night
 from lims.digests import send_every_day
 from lims.schema import find_misfit
 from lims.trash import empty_every_day
+from mlmodels.trainer import Trainer
 from screening.bell import ring_every_minute
 from screening.models import WorkerHeartbeat
 from screening.tasks import HEARTBEAT
@@ -39,14 +40,18 @@ NOTE_GPU_EVERY = 15.0
 class Command(BaseCommand):
     help = (
         "Screen what is queued. One worker process for each core, or a single one where there is a GPU; on a host with "
-        "several GPUs, start this once for each, with CUDA_VISIBLE_DEVICES. SIGTERM or Ctrl-C stops it cleanly."
+        "several GPUs, start this once for each, with CUDA_VISIBLE_DEVICES. SIGTERM or Ctrl-C stops it cleanly. "
+        "With --training it trains networks instead, one at a time: start one such worker where a GPU or idle cores are."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--unwatched", action="store_true", help="run the bare cluster: what the watchdog starts")
+        parser.add_argument("--training", action="store_true", help="train the networks that were asked for")
 
-    def handle(self, *args: Any, unwatched: bool, **options: Any) -> None:
-        if unwatched:
+    def handle(self, *args: Any, unwatched: bool, training: bool, **options: Any) -> None:
+        if training:
+            Trainer().run()
+        elif unwatched:
             cluster.run()
         else:
             Watchdog().run()
