@@ -4,7 +4,10 @@ Asked through the page (Django's test client, a signed-in member) and through th
 and a search that reads a large table from end to end where it has an index fails the benchmark. DATABASE_URL names an
 empty PostgreSQL database of its own; without it, SQLite in a folder that is thrown away.
 
-python -m benchmarks.sample_list [--samples 100000] [--repeat 20] [--plans] [--folder FOLDER that was filled before]
+With --closed every third sample is put into one of ten projects that are closed to who asks; then each search is timed
+twice in one run, before and after.
+
+python -m benchmarks.sample_list [--samples 100000] [--repeat 20] [--plans] [--closed] [--folder FOLDER that was filled before]
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ def main() -> None:
     arguments.add_argument("--samples", type=int, default=100_000)
     arguments.add_argument("--repeat", type=int, default=20)
     arguments.add_argument("--plans", action="store_true", help="print each plan")
+    arguments.add_argument("--closed", action="store_true", help="compare with projects that hide a third")
     arguments.add_argument("--folder", help="of a lab that this benchmark filled before")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +63,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.test import Client
 
     from benchmarks.large_lab import fill
-    from samples.models import Pattern, Sample
+    from samples.models import THE_LAB, Pattern, Sample
     from screening.search import Search
 
     call_command("migrate", verbosity=0)
@@ -69,11 +73,14 @@ def measure(options: argparse.Namespace) -> None:
     print(f"{Sample.objects.count():,} samples, {Pattern.objects.count():,} patterns")
     client = Client()
     client.force_login(User.objects.get(username="student"))
+    if options.closed:
+        compare(client, options.repeat)
+        return
     times: list[float] = []
     scans: list[str] = []
     for line in (*SEARCHES, ABSENCE):
         taken = timed(client, "/samples/", options.repeat, q=line)
-        plan = plan_of(Search.read(line).samples().order_by("-pk")[:2001])
+        plan = plan_of(Search.read(line).samples(THE_LAB).order_by("-pk")[:2001])
         full = full_scans(plan) if line and line != ABSENCE else []
         print(
             f"{line or 'no search':28} median {np.median(taken):6.0f} ms  p95 {np.percentile(taken, 95):6.0f} ms  {', '.join(full)}"
@@ -89,6 +96,33 @@ def measure(options: argparse.Namespace) -> None:
     print(f"the API:  median {np.median(over_api):.0f} ms, p95 {np.percentile(over_api, 95):.0f} ms")
     if scans or high > ASKED:
         raise SystemExit("\n".join(["Too slow, or read from end to end:", *scans]))
+
+
+def compare(client: object, repeat: int) -> None:
+    """Each search while everybody sees everything, and after a third was closed to who asks."""
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+    from django.db.models.functions import Mod
+
+    from samples.models import Project, Sample
+
+    leader = User.objects.get(username="guest")
+    samples: QuerySet[Sample] = QuerySet(Sample)  # past the history, as the lab was filled
+    samples.update(project=None)
+    lines = (*SEARCHES, ABSENCE)
+    before = {line: timed(client, "/samples/", repeat, q=line) for line in lines}
+    for n in range(10):
+        project, made = Project.objects.get_or_create(key=f"p{n}", defaults={"name": f"Project {n}", "made_by": leader})
+        if made:
+            project.take_in(leader, by=leader, leads=True)
+        samples.alias(part=Mod("pk", 30)).filter(part=n).update(project=project)
+    after = {line: timed(client, "/samples/", repeat, q=line) for line in lines}
+    for line in lines:
+        medians = " → ".join(f"{np.median(taken[line]):6.0f} ms" for taken in (before, after))
+        print(f"{line or 'no search':28} median {medians}")
+    for name, taken in (("all seen", before), ("a third closed", after)):
+        all_times = [one for line in SEARCHES for one in taken[line]]
+        print(f"{name}: median {np.median(all_times):.0f} ms, p95 {np.percentile(all_times, 95):.0f} ms")
 
 
 def timed(client: object, address: str, repeat: int, **asked: str) -> list[float]:

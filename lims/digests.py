@@ -57,8 +57,13 @@ def send_digests() -> int:
     waiting: dict[User, list[Notice]] = defaultdict(list)
     for notice in due.select_related("person", "by").order_by("person", "-told_at"):
         waiting[notice.person].append(notice)
+    for person, notices in waiting.items():
+        seen = set(
+            Notice.objects.visible_to(person).filter(pk__in=[n.pk for n in notices]).values_list("pk", flat=True)
+        )
+        waiting[person] = [notice for notice in notices if notice.pk in seen]
     with translation.override(settings.LANGUAGE_CODE):
-        return sum(_send(person, notices) for person, notices in waiting.items())
+        return sum(_send(person, notices) for person, notices in waiting.items() if notices)
 
 
 def _send(person: User, notices: list[Notice]) -> bool:

@@ -76,7 +76,7 @@ def notices(request: SignedInRequest) -> HttpResponse:
 
 def open_notice(request: SignedInRequest, pk: int) -> HttpResponse:
     """Go where the notice points; it is read then."""
-    notice = get_object_or_404(Notice, pk=pk, person=request.user)
+    notice = get_object_or_404(Notice.objects.visible_to(request.user), pk=pk, person=request.user)
     Notice.objects.filter(pk=pk).mark_read()
     return redirect(notice.address)
 

@@ -48,35 +48,36 @@ def demo_people() -> list[dict[str, str]]:
 def home(request: SignedInRequest) -> HttpResponse:
     """What waits for me, how the alloy systems stand, and whether the machines work; a fixed number of queries."""
     current = (
-        ScreeningResult.objects.current()
+        ScreeningResult.objects.visible_to(request.user)
+        .current()
         .production()
         .select_related("reading__pattern__sample__system")
         .defer("evidence")
     )
     candidates = current.done().filter(level__in=["A", "B"]).order_by("-finished_at")
     troubled = current.filter(state__in=[ScreeningResult.State.FAILED, ScreeningResult.State.NOT_SCREENABLE])
-    unreadable = Pattern.objects.unreadable().select_related("sample")
-    standings = [standing for standing in system_standings() if standing.n_samples]
+    unreadable = Pattern.objects.visible_to(request.user).unreadable().select_related("sample")
+    standings = [standing for standing in system_standings(request.user) if standing.n_samples]
     context = {
         "candidates": candidates[:SHOWN],
         "n_for_review": ReviewQueue(request.user).n_left() if request.user.has_perm("screening.add_review") else 0,
         "troubled": troubled[:SHOWN],
         "unreadable": unreadable[:SHOWN],
         "follow_ups": follow_ups_for(request.user)[:SHOWN],
-        "n_in_inbox": Pattern.objects.in_inbox().count(),
+        "n_in_inbox": Pattern.objects.visible_to(request.user).in_inbox().count(),
         "standings": standings,
         "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
         "machines": machines(),
         "backup_light": Upkeep.objects.light(),
         "instruments": InstrumentHeartbeat.objects.shown(),
-        "is_new_lab": not Sample.objects.exists(),
+        "is_new_lab": not Sample.objects.visible_to(request.user).exists(),
     }
     return render(request, "home.html", context)
 
 
 def follow_ups_for(person: User) -> FollowUpQuerySet:
     """One's own that are not finished, and those of the lab that are overdue; the most urgent first."""
-    unfinished = FollowUp.objects.unfinished().select_related("sample", "assigned_to")
+    unfinished = FollowUp.objects.visible_to(person).unfinished().select_related("sample", "assigned_to")
     return unfinished.filter(Q(assigned_to=person) | Q(due_on__lt=timezone.localdate())).by_urgency()
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.generics import GenericAPIView
 
 from samples.models import AlloySystem, Sample
 from samples.serializers import AlloySystemSerializer, SampleSerializer
+
+
+class OnlyVisible(GenericAPIView[Any]):
+    """A view set of rows that no project closes to the person whose session or key asks."""
+
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        return rows.visible_to(self.request.user)
 
 
 class SampleFilter(filters.FilterSet):  # type: ignore[misc]
@@ -15,6 +26,7 @@ class SampleFilter(filters.FilterSet):  # type: ignore[misc]
     system = filters.CharFilter(field_name="system__key", lookup_expr="iexact", label="as Al-Ru-Si")
     element = filters.CharFilter(field_name="elements__element", label="in the nominal composition, as Ru")
     parent = filters.CharFilter(field_name="parent__code", lookup_expr="iexact", label="code of the parent sample")
+    project = filters.CharFilter(field_name="project__key", lookup_expr="iexact", label="key")
     made_by = filters.CharFilter(field_name="made_by__username", label="user name")
     archived = filters.BooleanFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
 
@@ -27,11 +39,15 @@ class SampleFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 class SampleViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Sample]
+    OnlyVisible,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.CreateModelMixin,
+    viewsets.GenericViewSet[Sample],
 ):
     """Samples by their codes. A new one without a code takes the next free one of its system."""
 
-    queryset = Sample.objects.select_related("system", "parent", "made_by", "changed_by").prefetch_related(
+    queryset = Sample.objects.select_related("system", "parent", "project", "made_by", "changed_by").prefetch_related(
         "steps", "weighed_masses"
     )
     serializer_class = SampleSerializer

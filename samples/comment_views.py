@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,13 +20,15 @@ from samples.requests import SignedInRequest
 @require_POST
 @permission_required("samples.add_comment", raise_exception=True)
 def comment_on_sample(request: SignedInRequest, code: str) -> HttpResponse:
-    return _comment_on(request, get_object_or_404(Sample, code=code))
+    return _comment_on(request, get_object_or_404(Sample.objects.visible_to(request.user), code=code))
 
 
 @require_POST
 @permission_required("samples.add_comment", raise_exception=True)
 def comment_on_pattern(request: SignedInRequest, pk: int) -> HttpResponse:
-    return _comment_on(request, get_object_or_404(Pattern.objects.select_related("sample"), pk=pk))
+    return _comment_on(
+        request, get_object_or_404(Pattern.objects.visible_to(request.user).select_related("sample"), pk=pk)
+    )
 
 
 def _comment_on(request: SignedInRequest, thing: Sample | Pattern) -> HttpResponse:
@@ -43,7 +46,7 @@ def _comment_on(request: SignedInRequest, thing: Sample | Pattern) -> HttpRespon
 @permission_required("samples.add_comment", raise_exception=True)
 def edit_comment(request: SignedInRequest, pk: int) -> HttpResponse:
     """Mend one's own comment, for a short time."""
-    comment = get_object_or_404(_whole_comments(), pk=pk)
+    comment = get_object_or_404(_whole_comments(request.user), pk=pk)
     form = CommentForm(request.POST if request.method == "POST" else None, initial={"text": comment.text})
     if request.method == "GET" and not comment.may_be_changed_by(request.user):
         messages.warning(request, _("A comment can be changed by who wrote it, within 15 minutes. This one stands."))
@@ -62,7 +65,7 @@ def edit_comment(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("samples.add_comment", raise_exception=True)
 def withdraw_comment(request: SignedInRequest, pk: int) -> HttpResponse:
-    comment = get_object_or_404(_whole_comments(), pk=pk)
+    comment = get_object_or_404(_whole_comments(request.user), pk=pk)
     try:
         comment.withdraw(request.user)
     except ValidationError as error:
@@ -75,7 +78,7 @@ def withdraw_comment(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("samples.view_sample", raise_exception=True)
 def follow_sample(request: SignedInRequest, code: str) -> HttpResponse:
-    return _follow(request, get_object_or_404(Sample, code=code))
+    return _follow(request, get_object_or_404(Sample.objects.visible_to(request.user), code=code))
 
 
 @require_POST
@@ -98,8 +101,8 @@ def _follow(request: SignedInRequest, thing: Sample | AlloySystem) -> HttpRespon
     )
 
 
-def _whole_comments() -> CommentQuerySet:
-    return Comment.objects.select_related("sample", "pattern__sample", "written_by")
+def _whole_comments(person: User) -> CommentQuerySet:
+    return Comment.objects.visible_to(person).select_related("sample", "pattern__sample", "written_by")
 
 
 def _page(thing: Sample | Pattern) -> str:

@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import Sample
+from samples.models import Sample, Viewer
 
 
 def typed_number(text: str) -> str:
@@ -64,12 +64,15 @@ class SampleCodeField(PlainTextField):
     def __init__(self, *, archived: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.archived = archived  # whether a sample that was put away may be named
+        self.person: Viewer | None = None  # who names it, and finds no sample that they may not see
 
     def clean(self, value: Any) -> Any:
         code = super().clean(value)
         if not code:
             return None
-        samples = Sample.objects.all() if self.archived else Sample.objects.current()
+        assert self.person, "a form with this field is OfPerson"
+        samples = Sample.objects.visible_to(self.person)
+        samples = samples if self.archived else samples.current()
         sample = samples.filter(code__iexact=code).first()
         if sample is None:
             raise ValidationError(
@@ -77,6 +80,16 @@ class SampleCodeField(PlainTextField):
                 params={"code": code},
             )
         return sample
+
+
+class OfPerson(forms.BaseForm):
+    """A form that somebody fills in: its fields name what they may see."""
+
+    def __init__(self, *args: Any, by: Viewer, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            if isinstance(field, SampleCodeField):
+                field.person = by
 
 
 class StyledBoundField(forms.BoundField):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.forms.formsets import DELETION_FIELD_NAME
@@ -14,15 +15,23 @@ from django.forms.renderers import get_default_renderer
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from samples.fields import PlainTextField, SampleCodeField, StyledBoundField, TypedDecimalField, TypedIntegerField
+from samples.fields import (
+    OfPerson,
+    PlainTextField,
+    SampleCodeField,
+    StyledBoundField,
+    TypedDecimalField,
+    TypedIntegerField,
+)
 from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
 from samples.models.samples import plain_text
 from samples.models.synthesis import BELONGS_TO
+from samples.project_forms import ProjectField
 
 Row = TypeVar("Row", bound=models.Model)
 
 
-class SampleForm(forms.ModelForm):  # type: ignore[type-arg]
+class SampleForm(OfPerson, forms.ModelForm):  # type: ignore[type-arg]
     """One sample; `edition` carries which edition of it the form was filled from."""
 
     bound_field_class = StyledBoundField
@@ -52,6 +61,9 @@ class SampleForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text=_("Its code, if this piece was cut or annealed from another sample."),
     )
+    project = ProjectField(
+        label=_("Project"), help_text=_("Of a closed project, only its members and admins see the sample.")
+    )
     edition = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -64,6 +76,7 @@ class SampleForm(forms.ModelForm):  # type: ignore[type-arg]
             "parent",
             "origin",
             "place",
+            "project",
             "used_up",
             "mass_after",
             "measured_text",
@@ -95,13 +108,21 @@ class SampleForm(forms.ModelForm):  # type: ignore[type-arg]
             "notes": forms.Textarea(attrs={"rows": 3}),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, by=by, **kwargs)
         self.initial["edition"] = self.instance.edition
+        self._ask_for_project(by)
         if self.instance.pk:
             self.initial["parent"] = self.instance.parent.code if self.instance.parent else ""
             self.fields["code"].required = True
             self.fields["code"].help_text = _("As written on the vial.")
+
+    def _ask_for_project(self, by: User) -> None:
+        """Of a new sample, where there is one to choose; later it is moved by a page of its own."""
+        project = self.fields["project"]
+        assert isinstance(project, ProjectField)
+        if self.instance.pk or not project.open_for(by):
+            del self.fields["project"]
 
     @property
     def asks_for_sum(self) -> bool:

@@ -17,7 +17,7 @@ from samples.models import Pattern
 @permission_required("samples.view_pattern", raise_exception=True)
 def original(request: HttpRequest, pk: int) -> FileResponse:
     """The file as the instrument wrote it. Always a download, never something that a browser opens: it is a stranger's file."""
-    return original_of(get_object_or_404(Pattern.objects.select_related("file"), pk=pk))
+    return original_of(get_object_or_404(Pattern.objects.visible_to(request.user).select_related("file"), pk=pk))
 
 
 def original_of(pattern: Pattern) -> FileResponse:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from samples import fields as form_fields
-from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
+from samples.models import AlloySystem, Project, Sample, SynthesisStep, WeighedMass
 
 MOST_ROWS = 60
 """Steps or masses of one sample."""
@@ -37,12 +38,21 @@ class SampleCodeField(serializers.CharField):
         """The text is checked first, then the sample is looked for; an empty text is no sample."""
         code = super().run_validation(data)
         try:
-            return form_fields.SampleCodeField(archived=self.archived, required=False).clean(code)
+            field = form_fields.SampleCodeField(archived=self.archived, required=False)
+            field.person = self.context["request"].user
+            return field.clean(code)
         except DjangoValidationError as error:
             raise serializers.ValidationError(error.messages) from error
 
     def to_representation(self, value: Sample) -> str:  # type: ignore[override]
         return value.code
+
+
+class ProjectKeyField(serializers.SlugRelatedField[Project]):
+    """A project by its key, of those into which who asks may put samples."""
+
+    def get_queryset(self) -> Any:
+        return Project.objects.open_for(self.context["request"].user)
 
 
 class AlloySystemSerializer(serializers.ModelSerializer[AlloySystem]):
@@ -88,6 +98,13 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
     code = PlainTextField(required=False, allow_blank=True, max_length=40)
     system = serializers.CharField(source="system.key", read_only=True)
     parent = SampleCodeField(archived=True, required=False, allow_null=True, allow_blank=True, max_length=40)  # type: ignore[assignment]
+    project = ProjectKeyField(
+        slug_field="key",
+        queryset=Project.objects.none(),
+        required=False,
+        allow_null=True,
+        error_messages={"does_not_exist": _("There is no project “{value}” of yours. Write its key, or nothing.")},
+    )
     steps = StepSerializer(many=True, required=False, max_length=MOST_ROWS)  # type: ignore[call-arg]
     weighed_masses = MassSerializer(many=True, required=False, max_length=MOST_ROWS)  # type: ignore[call-arg]
     made_by = serializers.CharField(source="made_by.username", read_only=True)
@@ -97,7 +114,7 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
         model = Sample
         fields = [
             *("code", "system", "composition_text", "composition_unit", "composition_sum", "composition"),
-            *("measured_text", "measured", "parent", "origin", "mass_after", "place", "used_up", "notes"),
+            *("measured_text", "measured", "parent", "project", "origin", "mass_after", "place", "used_up", "notes"),
             *("steps", "weighed_masses", "simulated", "made_by", "made_at", "changed_by", "changed_at"),
             *("edition", "archived_at"),
         ]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from samples.models import SheetImport
+from samples.models import SheetImport, seen_by
 from samples.requests import SignedInRequest
 from samples.sheet_forms import LayoutForm, SheetFileForm, known_layouts, remember
 from samples.sheets.export import left_out_of
@@ -48,7 +48,8 @@ def sheets(request: SignedInRequest) -> HttpResponse:
                 return redirect("samples:sheet-columns", received.pk)
             _check(received, found, layouts)
             return redirect(received)
-    newest = SheetImport.objects.kept().select_related("received_by", "committed_by", "undone_by")[:NEWEST]
+    kept = SheetImport.objects.visible_to(request.user).kept()
+    newest = kept.select_related("received_by", "committed_by", "undone_by")[:NEWEST]
     status = 422 if form.errors else 200
     return render(request, "samples/sheets.html", {"form": form, "newest": newest}, status=status)
 
@@ -56,7 +57,7 @@ def sheets(request: SignedInRequest) -> HttpResponse:
 @may_import
 def columns(request: SignedInRequest, pk: int) -> HttpResponse:
     """Say what each column is; `show` only looks at another sheet or row of headings."""
-    received = get_object_or_404(SheetImport, pk=pk)
+    received = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
     if received.committed_at:
         messages.info(request, _("This file is imported already. Send it again to read it otherwise."))
         return redirect(received)
@@ -78,14 +79,18 @@ def columns(request: SignedInRequest, pk: int) -> HttpResponse:
 @may_import
 def sheet(request: SignedInRequest, pk: int) -> HttpResponse:
     """Every row with what it would do or did, and each wrong cell with why."""
-    shown = get_object_or_404(SheetImport.objects.select_related("received_by", "committed_by", "undone_by"), pk=pk)
+    shown = get_object_or_404(
+        SheetImport.objects.visible_to(request.user).select_related("received_by", "committed_by", "undone_by"), pk=pk
+    )
     if not shown.checked_at:
         return redirect("samples:sheet-columns", shown.pk)
     context = {
         "shown": shown,
         "grid": Grid(shown, request.GET),
         "twin": None if shown.committed_at else shown.same_file_imported(),
-        "left": shown.changes.exclude(left="").select_related("sample") if shown.undone_at else (),
+        "left": shown.changes.filter(seen_by(request.user, "sample__project")).exclude(left="").select_related("sample")
+        if shown.undone_at
+        else (),
     }
     return render(request, "samples/sheet.html", context)
 
@@ -93,7 +98,7 @@ def sheet(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @may_import
 def commit(request: SignedInRequest, pk: int) -> HttpResponse:
-    shown = get_object_or_404(SheetImport, pk=pk)
+    shown = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
     if shown.commit(by=request.user):
         messages.success(request, _imported_sentence(shown))
     else:
@@ -104,7 +109,7 @@ def commit(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @may_import
 def undo(request: SignedInRequest, pk: int) -> HttpResponse:
-    shown = get_object_or_404(SheetImport, pk=pk)
+    shown = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
     if shown.undo(by=request.user):
         messages.success(request, _undone_sentence(shown))
     else:
@@ -136,7 +141,7 @@ def restore(request: SignedInRequest, pk: int) -> HttpResponse:
 @may_import
 def original(request: SignedInRequest, pk: int) -> FileResponse:
     """The file as it came."""
-    shown = get_object_or_404(SheetImport, pk=pk)
+    shown = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
     response = FileResponse(shown.content.open("rb"), as_attachment=True, filename=shown.name)
     response["Content-Type"] = "application/octet-stream"
     return response
@@ -145,7 +150,7 @@ def original(request: SignedInRequest, pk: int) -> FileResponse:
 @may_import
 def left_out(request: SignedInRequest, pk: int) -> HttpResponse:
     """The rows that were not taken in, with why, to be mended and sent again."""
-    shown = get_object_or_404(SheetImport, pk=pk)
+    shown = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
     stem = shown.name.rpartition(".")[0] or shown.name
     name = _("%(name)s, left out.xlsx") % {"name": stem}
     disposition = content_disposition_header(as_attachment=True, filename=name) or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from samples import comment_views, sheet_views, views
+from samples import comment_views, project_views, sheet_views, views
 
 app_name = "samples"
 urlpatterns = [
@@ -23,6 +23,11 @@ urlpatterns = [
     path("samples/<str:code>/restore/", views.restore, name="restore"),
     path("samples/<str:code>/comment/", comment_views.comment_on_sample, name="comment-on-sample"),
     path("samples/<str:code>/follow/", comment_views.follow_sample, name="follow-sample"),
+    path("samples/<str:code>/project/", project_views.move_sample, name="move-to-project"),
+    path("projects/", project_views.projects, name="projects"),
+    path("projects/<int:pk>/", project_views.project, name="project"),
+    path("projects/<int:pk>/members/", project_views.members, name="project-members"),
+    path("projects/<int:pk>/change/", project_views.change, name="project-change"),
     path("systems/<str:key>/edit/", views.edit_system, name="edit-system"),
     path("systems/<str:key>/follow/", comment_views.follow_system, name="follow-system"),
     path("patterns/<int:pk>/comment/", comment_views.comment_on_pattern, name="comment-on-pattern"),

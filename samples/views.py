@@ -20,8 +20,9 @@ from samples.requests import SignedInRequest, said_why
 @permission_required("samples.add_sample", raise_exception=True)
 def new(request: SignedInRequest) -> HttpResponse:
     """Log a sample; `?parent=CODE` starts from the piece that it was cut or annealed from."""
-    parent = Sample.objects.filter(code__iexact=plain_text(request.GET.get("parent", ""))).first()
-    form = SampleForm(request.POST or None, initial=_inherited(parent) if parent else None)
+    visible = Sample.objects.visible_to(request.user)
+    parent = visible.filter(code__iexact=plain_text(request.GET.get("parent", ""))).first()
+    form = SampleForm(request.POST or None, by=request.user, initial=_inherited(parent) if parent else None)
     steps = StepFormSet(request.POST or None, prefix="steps")
     masses = MassFormSet(request.POST or None, prefix="masses")
     if form.is_valid() & steps.is_valid() & masses.is_valid():
@@ -38,8 +39,8 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 @permission_required("samples.change_sample", raise_exception=True)
 def edit(request: SignedInRequest, code: str) -> HttpResponse:
-    sample = get_object_or_404(Sample.objects.select_related("parent"), code=code)
-    form = SampleForm(request.POST or None, instance=sample)
+    sample = get_object_or_404(Sample.objects.visible_to(request.user).select_related("parent"), code=code)
+    form = SampleForm(request.POST or None, by=request.user, instance=sample)
     steps = StepFormSet(request.POST or None, rows=sample.steps.all(), prefix="steps")
     masses = MassFormSet(request.POST or None, rows=sample.weighed_masses.all(), prefix="masses")
     page = {"form": form, "steps": steps, "masses": masses, "code": code}
@@ -52,7 +53,7 @@ def edit(request: SignedInRequest, code: str) -> HttpResponse:
             typed = request.POST.copy()
             typed["edition"] = str(conflict.stored.edition)
             page |= {
-                "form": SampleForm(typed, instance=Sample.objects.get(pk=sample.pk)),
+                "form": SampleForm(typed, by=request.user, instance=Sample.objects.get(pk=sample.pk)),
                 "stored": conflict.stored,
                 "differences": differences(conflict.stored, sample, new_steps, new_masses),
             }
@@ -68,7 +69,7 @@ def edit(request: SignedInRequest, code: str) -> HttpResponse:
 @require_POST
 @permission_required("samples.change_sample", raise_exception=True)
 def archive(request: SignedInRequest, code: str) -> HttpResponse:
-    sample = get_object_or_404(Sample, code=code)
+    sample = get_object_or_404(Sample.objects.visible_to(request.user), code=code)
     sample.archive(by=request.user, why=said_why(request))
     messages.success(request, _("%(code)s is archived; nothing was deleted.") % {"code": code})
     return redirect(sample)
@@ -77,7 +78,7 @@ def archive(request: SignedInRequest, code: str) -> HttpResponse:
 @require_POST
 @permission_required("samples.change_sample", raise_exception=True)
 def restore(request: SignedInRequest, code: str) -> HttpResponse:
-    sample = get_object_or_404(Sample, code=code)
+    sample = get_object_or_404(Sample.objects.visible_to(request.user), code=code)
     sample.restore(by=request.user, why=said_why(request))
     messages.success(request, _("%(code)s is back in the lists.") % {"code": code})
     return redirect(sample)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlmodels.models import ModelVersion
 from mlmodels.net.classify import DETECTION_LEVELS
-from samples.models import AlloySystem, Pattern
+from samples.models import AlloySystem, Pattern, Viewer, hidden_from
 from screening.ledger import Ledger, MeasuredLattice, judged_calls, measured_lattices
 from screening.models import Candidate, ScreeningResult
 from screening.models.follow_ups import CALLS_WITH_A_LATTICE
@@ -129,15 +129,20 @@ class LatticeComparison:
 
 
 class Agreement:
-    """The answers to what is `asked`, from one reading of the ledger."""
+    """The answers to what is `asked`, from one reading of the ledger: of the samples that ``person`` may see."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
+    def __init__(self, asked: Asked, person: Viewer) -> None:
+        self.asked, self.person = asked, person
+
+    @property
+    def is_in_part(self) -> bool:
+        """Whether a project may hide something of it from this person."""
+        return bool(hidden_from(self.person))
 
     @cached_property
     def everything(self) -> Ledger:
         """Of every version and system, simulated or not."""
-        return Ledger.read(judged_calls(self.asked.signed_from, self.asked.signed_to))
+        return Ledger.read(judged_calls(self.person, self.asked.signed_from, self.asked.signed_to))
 
     @cached_property
     def counted(self) -> NDArray[np.bool_]:
@@ -250,7 +255,8 @@ class Agreement:
 
     def _frame(self) -> Iterable[tuple[str, int, int, float, float]]:
         """Of each class: calls, drawn ones, lowest and highest rate."""
-        calls = ScreeningResult.objects.done().current().filter(reading__pattern__kind=Pattern.Kind.MEASUREMENT)
+        visible = ScreeningResult.objects.visible_to(self.person)
+        calls = visible.done().current().filter(reading__pattern__kind=Pattern.Kind.MEASUREMENT)
         calls = calls.exclude(model_version__state=ModelVersion.State.RECORD)
         if self.version:
             calls = calls.filter(model_version=self.version)

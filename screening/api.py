@@ -19,6 +19,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from samples.api import OnlyVisible
 from samples.models import Pattern, Reading
 from samples.pattern_views import original_of
 from samples.sentences import translated
@@ -57,11 +58,11 @@ class PatternFilter(filters.FilterSet):  # type: ignore[misc]
         fields = ["kind", "simulated"]
 
 
-class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
+class PatternViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[Pattern]):
     """Measured patterns, each with its newest reading and the call on it."""
 
     queryset = Pattern.objects.select_related("sample", "file", "uploaded_by").with_current_reading()
-    serializer_class = PatternSerializer  # type: ignore[assignment]  # shows cards of patterns
+    serializer_class = PatternSerializer  # shows cards of patterns
     filterset_class = PatternFilter
     ordering_fields = ["uploaded_at", "name"]
     ordering = ["-uploaded_at"]
@@ -96,18 +97,22 @@ class PatternViewSet(viewsets.ReadOnlyModelViewSet[Pattern]):
         """Send one file in; the same file again finds the patterns that it is."""
         by = request.user
         assert isinstance(by, User)
-        sent = UploadSerializer(data=request.data, by=by)  # all of the body is here before a transaction begins
+        sent = UploadSerializer(
+            data=request.data, by=by, context={"request": request}
+        )  # all of the body is here before a transaction begins
         sent.is_valid(raise_exception=True)
         file = sent.validated_data["file"]
         _refuse_packed(file)
         with transaction.atomic():
-            run = sent.validated_data.get("run") or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by)
+            run = sent.validated_data.get("run") or ScreeningRun.objects.start(
+                ScreeningRun.Why.UPLOAD, by, project=sent.validated_data["project"]
+            )
             receipt = run.receive(
                 file,
                 name=file.name,
                 path=safe_path(sent.validated_data.get("path", "")),
                 sample=sent.validated_data.get("sample"),
-                matcher=SampleMatcher(),
+                matcher=SampleMatcher(by),
             )
             if not receipt.patterns:  # nor is the run kept that was started for it
                 raise ValidationError({"file": [translated(receipt.failure)]})
@@ -173,7 +178,7 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
-class ResultViewSet(viewsets.ReadOnlyModelViewSet[ScreeningResult]):
+class ResultViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[ScreeningResult]):
     """Calls of model versions on readings; once done they never change."""
 
     queryset = ScreeningResult.objects.select_related("reading__pattern__sample__system", "model_version").defer(
@@ -186,7 +191,7 @@ class ResultViewSet(viewsets.ReadOnlyModelViewSet[ScreeningResult]):
     lookup_value_regex = NUMBER
 
 
-class RunViewSet(viewsets.ReadOnlyModelViewSet[ScreeningRun]):
+class RunViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[ScreeningRun]):
     """Reasons to screen, such as one upload of many files; one run tells its progress."""
 
     queryset = ScreeningRun.objects.select_related("started_by")
@@ -199,5 +204,5 @@ class RunViewSet(viewsets.ReadOnlyModelViewSet[ScreeningRun]):
     @extend_schema(responses=RunWithProgressSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         run = self.get_object()
-        progress = Progress.of(cards_of_run(run))
+        progress = Progress.of(cards_of_run(run, request.user))
         return Response({**RunSerializer(run).data, "progress": ProgressSerializer(progress).data})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from samples.models import Pattern, Reading
+from samples.models import Pattern, Reading, Viewer
 from screening.models import ReceivedPattern, ScreeningResult, ScreeningRun
 
 
@@ -90,11 +90,12 @@ class Progress:
         return max(700, 3 * self.n_patterns)
 
 
-def cards_of_run(run: ScreeningRun) -> list[Card]:
-    """The cards of a batch, in the order in which its files came; in a fixed number of queries."""
-    patterns = Pattern.objects.filter(received__run=run).select_related("sample", "uploaded_by").with_current_reading()
-    pattern_of = patterns.in_bulk()  # prefetched by Django, each would be a further OR, and SQLite takes a thousand
-    rows = list(run.received.with_standing())
+def cards_of_run(run: ScreeningRun, person: Viewer) -> list[Card]:
+    """The cards of a batch that ``person`` may see, in the order in which its files came; in a fixed number of queries."""
+    visible = Pattern.objects.visible_to(person).filter(received__run=run).select_related("sample", "uploaded_by")
+    # Prefetched by Django, each pattern would be a further OR, and SQLite takes a thousand.
+    pattern_of = visible.with_current_reading().in_bulk()
+    rows = [row for row in run.received.with_standing() if row.pattern_id in pattern_of]
     for row in rows:
         row.pattern = pattern_of[row.pattern_id]
     return cards_of([row.pattern for row in rows], rows)

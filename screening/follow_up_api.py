@@ -17,6 +17,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from samples.api import OnlyVisible
 from samples.sentences import translated
 from samples.serializers import SampleCodeField
 from screening.models import (
@@ -98,12 +99,17 @@ class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):
 class EvidenceUploadSerializer(serializers.Serializer[Any]):
     """An image or any other file of a follow-up; TIFF, PNG and JPEG get a thumbnail."""
 
-    follow_up = serializers.PrimaryKeyRelatedField(queryset=FollowUp.objects.all())
+    follow_up = serializers.PrimaryKeyRelatedField(queryset=FollowUp.objects.none())
     file = serializers.FileField(allow_empty_file=True)
     technique = serializers.ChoiceField(choices=Technique.choices, required=False, allow_blank=True)
     caption = serializers.CharField(max_length=300, required=False, allow_blank=True)
     scale_bar = serializers.CharField(max_length=60, required=False, allow_blank=True)
     must_be_image = serializers.BooleanField(default=False, help_text="refuse what is no image, instead of keeping it")
+
+    def __init__(self, *args: Any, by: User | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if by:
+            self.fields["follow_up"].queryset = FollowUp.objects.visible_to(by)  # type: ignore[attr-defined]
 
 
 class FollowUpFilter(filters.FilterSet):  # type: ignore[misc]
@@ -118,7 +124,7 @@ class FollowUpFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
-class FollowUpViewSet(viewsets.ReadOnlyModelViewSet[FollowUp]):
+class FollowUpViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[FollowUp]):
     """What was asked of the microscopes, what they found, and the outcomes that people signed."""
 
     queryset = FollowUp.objects.select_related("sample", "assigned_to", "opened_by").prefetch_related(
@@ -134,7 +140,7 @@ class FollowUpViewSet(viewsets.ReadOnlyModelViewSet[FollowUp]):
     lookup_value_regex = NUMBER
 
 
-class EvidenceFileViewSet(viewsets.ReadOnlyModelViewSet[EvidenceFile]):
+class EvidenceFileViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[EvidenceFile]):
     """Images and other files of follow-ups; they stay as they came."""
 
     queryset = EvidenceFile.objects.current().without_thumbnails()
@@ -155,7 +161,7 @@ class EvidenceFileViewSet(viewsets.ReadOnlyModelViewSet[EvidenceFile]):
         """Send one file in."""
         by = request.user
         assert isinstance(by, User)
-        sent = EvidenceUploadSerializer(data=request.data)
+        sent = EvidenceUploadSerializer(data=request.data, by=by)
         sent.is_valid(raise_exception=True)
         said = dict(sent.validated_data)
         try:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField
 from samples.forms import RowFormSet
+from samples.models import Sample, people_who_see
 from samples.xrd.icosahedral import LatticeConvention
 from samples.xrd.quoted_lattice import LengthUnit, QuotedLength
 from samples.xrd.sentences import Sentence
@@ -28,11 +29,11 @@ SYMMETRIES_SEEN = ("m-3-5", "5-fold", "3-fold", "2-fold", "10-fold", "m-3")
 NO_TECHNIQUE = _("Say by which technique it was seen.")
 
 
-def people_who_sign() -> QuerySet[User]:
-    """Those who may enter evidence: a follow-up is given to one of them."""
+def people_who_sign(sample: Sample) -> QuerySet[User]:
+    """Those who may enter evidence and see ``sample``: a follow-up is given to one of them."""
     right = Permission.objects.filter(codename="add_outcome", content_type__app_label="screening")
     may = Q(groups__permissions__in=right) | Q(user_permissions__in=right) | Q(is_superuser=True)
-    return User.objects.filter(may, is_active=True).distinct().order_by("username")
+    return people_who_see(sample.project).filter(may, is_active=True).distinct().order_by("username")
 
 
 class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -59,11 +60,11 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
             "reference": forms.TextInput(attrs={"placeholder": "DOI 10.1002/advs.202304546"}),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sample: Sample, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["edition"] = self.instance.edition
         assigned = self.fields["assigned_to"]
-        assigned.queryset = people_who_sign()  # type: ignore[attr-defined]
+        assigned.queryset = people_who_sign(sample)  # type: ignore[attr-defined]
         assigned.empty_label = _("nobody yet")  # type: ignore[attr-defined]
 
     def asked(self) -> dict[str, Any]:

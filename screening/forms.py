@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
-from samples.fields import SampleCodeField, StyledBoundField, TypedFloatField
-from samples.models import Pattern, Reading
+from samples.fields import OfPerson, SampleCodeField, StyledBoundField, TypedFloatField
+from samples.models import Pattern, Project, Reading, Viewer
+from samples.project_forms import ProjectField
 from samples.sentences import translated
 from samples.xrd.bragg import RADIATIONS
 from samples.xrd.pattern import check_wavelength
@@ -20,15 +22,24 @@ from samples.xrd.sentences import PatternFileError
 from screening.models import ReceivedPattern
 
 
-class UploadForm(forms.Form):
+class UploadForm(OfPerson, forms.Form):
     """Where uploaded files belong; the files themselves are read from the request."""
 
     bound_field_class = StyledBoundField
 
     sample = SampleCodeField(required=False, label=_("Sample"))
+    project = ProjectField(label=_("Project of what finds no sample"))
+
+    def __init__(self, *args: Any, by: User, **options: Any) -> None:
+        super().__init__(*args, by=by, **options)
+        project = self.fields["project"]
+        assert isinstance(project, ProjectField)
+        project.initial = Project.objects.of_uploads_by(by)
+        if not project.open_for(by):
+            del self.fields["project"]
 
 
-class MoveForm(forms.Form):
+class MoveForm(OfPerson, forms.Form):
     """The right sample of a pattern, or none: back to the inbox."""
 
     bound_field_class = StyledBoundField
@@ -36,18 +47,22 @@ class MoveForm(forms.Form):
     sample = SampleCodeField(required=False, label=_("Right sample"))
 
 
-class InboxForm(forms.Form):
+class InboxForm(OfPerson, forms.Form):
     """One sample for several patterns of the inbox."""
 
     bound_field_class = StyledBoundField
 
     patterns = forms.ModelMultipleChoiceField(
-        Pattern.objects.in_inbox(), error_messages={"required": _("Mark the patterns that belong to the sample.")}
+        Pattern.objects.none(), error_messages={"required": _("Mark the patterns that belong to the sample.")}
     )
     sample = SampleCodeField(label=_("Sample"))
 
+    def __init__(self, *args: Any, by: Viewer, **options: Any) -> None:
+        super().__init__(*args, by=by, **options)
+        self.fields["patterns"].queryset = Pattern.objects.visible_to(by).in_inbox()  # type: ignore[attr-defined]
 
-class MarkedRowsForm(forms.Form):
+
+class MarkedRowsForm(OfPerson, forms.Form):
     """One sample for several rows of an upload; none is the inbox."""
 
     bound_field_class = StyledBoundField
@@ -59,8 +74,8 @@ class MarkedRowsForm(forms.Form):
     )
     sample = SampleCodeField(required=False, label=_("Sample for the marked rows"))
 
-    def __init__(self, typed: Any = None, *, rows: QuerySet[ReceivedPattern]) -> None:
-        super().__init__(typed)
+    def __init__(self, typed: Any = None, *, by: Viewer, rows: QuerySet[ReceivedPattern]) -> None:
+        super().__init__(typed, by=by)
         self.fields["rows"].queryset = rows  # type: ignore[attr-defined]
 
 
@@ -76,9 +91,11 @@ class CorrectionForm(forms.Form):
     blank_scale = TypedFloatField(label=_("Scale of the blank"), initial=1, required=False)
     reason = forms.CharField(label=_("Reason"), max_length=400)
 
-    def __init__(self, *args: Any, pattern: Pattern, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, pattern: Pattern, by: Viewer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        blanks = Pattern.objects.blanks().filter(readings__isnull=False).exclude(pk=pattern.pk).distinct()
+        blanks = (
+            Pattern.objects.visible_to(by).blanks().filter(readings__isnull=False).exclude(pk=pattern.pk).distinct()
+        )
         self.fields["blank"].queryset = blanks  # type: ignore[attr-defined]
 
     def clean_blank(self) -> Reading | None:

@@ -16,7 +16,7 @@ from django.db.models.query import QuerySet
 from numpy.typing import NDArray
 
 from mlmodels.models import ModelVersion
-from samples.models import Pattern, Sample
+from samples.models import Pattern, Sample, Viewer
 from screening.models import LatticeMeasurement, Outcome, ScreeningResult
 from screening.models.follow_ups import CALLS_WITH_A_LATTICE
 from screening.models.results import ScreeningResultQuerySet
@@ -46,14 +46,21 @@ def drawn_by_chance() -> Q:
     return Q(candidate__drawn=True) & ~Q(model_version__state=ModelVersion.State.RECORD)
 
 
-def judged_calls(signed_from: date | None = None, signed_to: date | None = None) -> ScreeningResultQuerySet:
-    """Calls on measurements whose sample has an outcome, with its `verdict`; one row a pattern and model version."""
+def judged_calls(
+    person: Viewer, signed_from: date | None = None, signed_to: date | None = None
+) -> ScreeningResultQuerySet:
+    """Calls that ``person`` may see on measurements whose sample has an outcome, with its `verdict`; one row a pattern and model version."""
     outcomes = Outcome.objects.answering()
     if signed_from:
         outcomes = outcomes.filter(signed_at__date__gte=signed_from)
     if signed_to:
         outcomes = outcomes.filter(signed_at__date__lte=signed_to)
-    calls = ScreeningResult.objects.done().current().filter(reading__pattern__kind=Pattern.Kind.MEASUREMENT)
+    calls = (
+        ScreeningResult.objects.visible_to(person)
+        .done()
+        .current()
+        .filter(reading__pattern__kind=Pattern.Kind.MEASUREMENT)
+    )
     return calls.filter(**{f"{OUTCOMES}__in": outcomes}).annotate(verdict=F(f"{OUTCOMES}__verdict")).order_by()
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from django.urls import reverse
 
-from samples.models import AlloySystem, Sample
+from samples.models import AlloySystem, Sample, Viewer
 from screening.calls import best_level
 from screening.models import ObservedPhase, Outcome
 
@@ -55,13 +55,13 @@ class MappedPhase:
 
 
 class AlloyMap:
-    """One system between its corners: two elements on a line, three in a triangle; of four and more, `axes` names three.
+    """One system, as ``person`` may see it, between its corners: two elements on a line, three in a triangle; of four and more, `axes` names three.
 
     What is on no axis is left out, and the rest is normalised to 100 %.
     """
 
-    def __init__(self, system: AlloySystem, axes: Sequence[str] = ()) -> None:
-        self.system = system
+    def __init__(self, system: AlloySystem, person: Viewer, axes: Sequence[str] = ()) -> None:
+        self.system, self.person = system, person
         self.corners = _corners(system.elements, axes)
 
     @property
@@ -107,7 +107,13 @@ class AlloyMap:
     @cached_property
     def _samples_by_id(self) -> Mapping[int, MappedSample]:
         verdicts = dict(Outcome.objects.answering().filter(sample__system=self.system).values_list("sample", "verdict"))
-        rows = Sample.objects.current().for_system(self.system).annotate(level=best_level()).order_by("code")
+        rows = (
+            Sample.objects.visible_to(self.person)
+            .current()
+            .for_system(self.system)
+            .annotate(level=best_level())
+            .order_by("code")
+        )
         mapped = {}
         for pk, code, formula, simulated, level in rows.values_list("pk", "code", "composition", "simulated", "level"):
             position = self._position(formula)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models.functions import Lower
 
-from samples.models import Sample
+from samples.models import Sample, Viewer
 from samples.models.samples import plain_text
 from screening.code_template import CodeTemplate
 
@@ -53,10 +53,13 @@ class Finding:
 
 
 class SampleMatcher:
-    """The rules of the lab, or those that somebody is trying; asks only for codes that could stand in the names."""
+    """The rules of the lab, or those that somebody is trying; asks only for codes that could stand in the names.
 
-    def __init__(self, rules: Sequence[MatchingRule] | None = None) -> None:
-        self._given = rules
+    It finds samples that ``person`` may see, and tells nothing of others.
+    """
+
+    def __init__(self, person: Viewer, rules: Sequence[MatchingRule] | None = None) -> None:
+        self._person, self._given = person, rules
 
     @cached_property
     def _rules(self) -> list[tuple[str, str, CodeTemplate]]:
@@ -74,7 +77,7 @@ class SampleMatcher:
             code for asked in read for *_rule, text, spans in asked for span in spans for code in _codes(text, span)
         }
         wanted |= {rule.proposal_in(text).lower() for asked in read for _where, _t, rule, text, _spans in asked}
-        samples = samples_by_code(wanted - {""})
+        samples = samples_by_code(wanted - {""}, self._person)
         return [self._finding(asked, samples) for asked in read]
 
     def _finding(
@@ -116,10 +119,10 @@ def _codes(text: str, span: tuple[int, int]) -> set[str]:
     return {written, *(separator.join(words.split()) for separator in "-_.")}
 
 
-def samples_by_code(codes: Iterable[str]) -> dict[str, Sample]:
-    """The samples with these codes (lower case), archived ones too."""
+def samples_by_code(codes: Iterable[str], person: Viewer) -> dict[str, Sample]:
+    """The samples with these codes (lower case) that ``person`` may see, archived ones too."""
     asked = sorted(codes)
-    samples = Sample.objects.annotate(asked=Lower("code")).only("code", "archived_at", "simulated")
+    samples = Sample.objects.visible_to(person).annotate(asked=Lower("code")).only("code", "archived_at", "simulated")
     return {
         sample.code.lower(): sample
         for start in range(0, len(asked), ASKED_AT_ONCE)

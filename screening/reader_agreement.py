@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from samples.models import Viewer
 from screening.models import Review
 
 NORMAL_95 = 1.959964
@@ -53,8 +54,8 @@ def cohens_kappa(pairs: Iterable[tuple[str, str]]) -> Agreement | None:
     return Agreement(n_pairs, observed, kappa, max(kappa - half, -1.0), min(kappa + half, 1.0))
 
 
-def agreement_of_readers() -> Agreement | None:
-    """Over all calls that two people judged, each by their standing verdict, in the order in which they signed."""
-    rows = Review.objects.standing().order_by("result", "number").values_list("result", "verdict")
+def agreement_of_readers(person: Viewer) -> Agreement | None:
+    """Over all calls that ``person`` may see and that two people judged, each by their standing verdict, in the order in which they signed."""
+    rows = Review.objects.visible_to(person).standing().order_by("result", "number").values_list("result", "verdict")
     verdicts = ([verdict for _result, verdict in group] for _result, group in groupby(rows, key=lambda row: row[0]))
     return cohens_kappa((said[0], said[1]) for said in verdicts if len(said) >= 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 from rest_framework import serializers, viewsets
 
+from samples.api import OnlyVisible
 from samples.serializers import SampleCodeField
 from screening.models import Review
 
@@ -35,7 +36,7 @@ class ReviewFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
-class ReviewViewSet(viewsets.ReadOnlyModelViewSet[Review]):
+class ReviewViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[Review]):
     """Signed verdicts on calls, and their taking back; entries are only ever added."""
 
     queryset = Review.objects.select_related("signer", "result__reading__pattern__sample").defer(

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from samples.fields import PlainTextField, StyledBoundField
+from samples.models import Viewer
 from screening.models import Candidate, ReferencePhase, Review
 from screening.models.reviews import MEANINGS
 
@@ -63,9 +64,14 @@ class BatchVerdictForm(VerdictForm):
     )
     phase_name = PlainTextField(label=_("Which known phase"), required=False, max_length=120)
     candidates = forms.ModelMultipleChoiceField(
-        Candidate.objects.waiting().select_related("result"),
+        Candidate.objects.none(),
         error_messages={"required": _("Mark the calls that this verdict is about. Nothing was signed.")},
     )
+
+    def __init__(self, *args: Any, by: Viewer, **options: Any) -> None:
+        super().__init__(*args, **options)
+        waiting = Candidate.objects.visible_to(by).waiting().select_related("result")
+        self.fields["candidates"].queryset = waiting  # type: ignore[attr-defined]
 
     def said(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if name != "candidates"}

@@ -14,7 +14,7 @@ from django.db.models.functions import Abs
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import Sample, SampleElement
+from samples.models import Sample, SampleElement, Viewer, seen_by
 from screening.models import Candidate
 from screening.models.candidates import CandidateQuerySet
 from screening.sample_table import with_calls
@@ -98,23 +98,24 @@ class ReviewQueue:
         return beyond
 
 
-def sisters(sample: Sample) -> list[Sample]:
-    """The family of ``sample`` (parent and pieces), then the nearest compositions of its system; each with its best call."""
+def sisters(sample: Sample, person: Viewer) -> list[Sample]:
+    """The family of ``sample`` (parent and pieces), then the nearest compositions of its system that ``person`` may see; each with its best call."""
     family = Q(pk=sample.parent_id) | Q(parent=sample)
     if sample.parent_id:
         family |= Q(parent=sample.parent_id)
-    kin = list(with_calls(Sample.objects.current().filter(family).exclude(pk=sample.pk))[:N_SISTERS])
+    kin = list(with_calls(Sample.objects.visible_to(person).current().filter(family).exclude(pk=sample.pk))[:N_SISTERS])
     known = [sample.pk, *(sister.pk for sister in kin)]
-    near = [pk for pk in _nearest(sample) if pk not in known][: N_SISTERS - len(kin)]
+    near = [pk for pk in _nearest(sample, person) if pk not in known][: N_SISTERS - len(kin)]
     rows = {row.pk: row for row in with_calls(Sample.objects.filter(pk__in=near))} if near else {}
     return [*kin, *(rows[pk] for pk in near)]
 
 
-def _nearest(sample: Sample) -> list[int]:
+def _nearest(sample: Sample, person: Viewer) -> list[int]:
     """Ids of samples of the same system, the smallest sum of differences in at.% first."""
     amounts = [When(element=element, then=Value(Decimal(amount))) for element, amount in sample.nominal.amounts.items()]
     number: Any = DecimalField(max_digits=12, decimal_places=4)
     difference = Abs(F("amount") - Case(*amounts, default=Value(Decimal(0)), output_field=number), output_field=number)
-    rows = SampleElement.objects.filter(sample__system=sample.system_id, sample__archived_at=None)
+    visible = seen_by(person, "sample__project")
+    rows = SampleElement.objects.filter(visible, sample__system=sample.system_id, sample__archived_at=None)
     nearest = rows.values("sample").annotate(distance=Sum(difference)).order_by("distance", "sample")
     return list(nearest.values_list("sample", flat=True)[: 2 * N_SISTERS + 1])

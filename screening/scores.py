@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Q
 
-from samples.models import AlloySystem, Pattern, Sample
+from samples.models import AlloySystem, Pattern, Sample, Viewer
 from screening.models import Outcome, ScreeningResult
 
 LEVELS = tuple(ScreeningResult.Level.values)
@@ -44,13 +44,19 @@ class SystemStanding:
         return list(self.counts.items())
 
 
-def system_standings() -> list[SystemStanding]:
-    """Every system, the highest score first; four queries."""
+def system_standings(person: Viewer) -> list[SystemStanding]:
+    """Every system with what ``person`` may see of it, the highest score first; four queries."""
     n_samples = dict(
-        Sample.objects.current().order_by().values_list("system").annotate(n=Count("pk")).values_list("system", "n")
+        Sample.objects.visible_to(person)
+        .current()
+        .order_by()
+        .values_list("system")
+        .annotate(n=Count("pk"))
+        .values_list("system", "n")
     )
     calls = (
-        ScreeningResult.objects.done()
+        ScreeningResult.objects.visible_to(person)
+        .done()
         .production()
         .current()
         .filter(reading__pattern__sample__isnull=False, reading__pattern__kind=Pattern.Kind.MEASUREMENT)
@@ -63,7 +69,13 @@ def system_standings() -> list[SystemStanding]:
     for system, level, n, n_simulated in calls:
         counts[system][level] = n
         simulated[system] += n_simulated
-    outcomes = Outcome.objects.answering().order_by().values_list("sample__system", "verdict").annotate(n=Count("pk"))
+    outcomes = (
+        Outcome.objects.visible_to(person)
+        .answering()
+        .order_by()
+        .values_list("sample__system", "verdict")
+        .annotate(n=Count("pk"))
+    )
     verdicts: dict[int, dict[str, int]] = defaultdict(dict)
     for system, verdict, n in outcomes:
         verdicts[system][verdict] = n

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from samples.elements import ELEMENTS
-from samples.models import AlloySystem, Sample
+from samples.models import AlloySystem, Sample, Viewer
 from samples.models.samples import SampleQuerySet
 from samples.models.words import people_named
 from samples.words import asked_words
@@ -74,10 +74,11 @@ class Search:
     def without(self, dropped: Term) -> str:
         return " ".join(term.text for term in self.terms if term != dropped)
 
-    def samples(self) -> SampleQuerySet:
-        """The samples that answer to every term; archived ones only where they are asked for."""
+    def samples(self, person: Viewer) -> SampleQuerySet:
+        """The samples that ``person`` may see and that answer to every term; archived ones only where they are asked for."""
         archived = any(term.shows_archived for term in self.terms)
-        samples = Sample.objects.archived() if archived else Sample.objects.current()
+        visible = Sample.objects.visible_to(person)
+        samples = visible.archived() if archived else visible.current()
         return reduce(lambda asked, term: term.ask(asked), self.terms, samples)
 
 
@@ -205,6 +206,13 @@ def _person(text: str) -> tuple[str, Asking]:
     return _("logged by %(name)s") % {"name": text}, lambda samples: samples.filter(made_by__in=people)
 
 
+def _project(text: str) -> tuple[str, Asking]:
+    """Whether there is such a project is not told: it may be closed to the person who asks."""
+    if text.lower() in {"none", "-"}:
+        return _("in no project"), lambda samples: samples.filter(project=None)
+    return _("project %(key)s") % {"key": text}, lambda samples: samples.filter(project__key__iexact=text)
+
+
 def _notes(text: str) -> tuple[str, Asking]:
     return _("notes say “%(text)s”") % {"text": text}, lambda samples: samples.saying("notes", text)
 
@@ -273,6 +281,7 @@ KEYS: dict[str, Callable[[str], tuple[str, Asking]]] = {
     **dict.fromkeys(("class", "クラス"), _levels),
     **dict.fromkeys(("by", "person", "担当"), _person),
     **dict.fromkeys(("note", "notes", "備考"), _notes),
+    **dict.fromkeys(("project", "プロジェクト"), _project),
     **dict.fromkeys(("place", "場所"), _place),
     **dict.fromkeys(("radiation", "線源"), _radiation),
     **dict.fromkeys(("logged", "登録"), _logged),

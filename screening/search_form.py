@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from samples.elements import ELEMENTS
 from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField
-from samples.models import AlloySystem
+from samples.models import AlloySystem, Project
 from samples.xrd.bragg import RADIATIONS
 from screening.models import ScreeningResult
 
@@ -42,6 +43,7 @@ class SearchForm(forms.Form):
     radiation = forms.ChoiceField(
         label=_("Radiation"), required=False, choices=[ANY, *((anode, anode) for anode in RADIATIONS)]
     )
+    project = forms.ChoiceField(label=_("Project"), required=False)
     person = PlainTextField(label=_("Logged by"), required=False, max_length=80)
     logged_from = forms.DateField(
         label=_("Logged from"), required=False, widget=forms.DateInput(attrs={"type": "date"})
@@ -59,8 +61,10 @@ class SearchForm(forms.Form):
         label=_("Shown"), required=False, choices=[("", _("current")), ("archived", _("archived"))]
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, by: User, **options: Any) -> None:
         super().__init__(*args, **options)
+        keys = Project.objects.visible_to(by).values_list("key", "name")
+        self._choose("project", [ANY, ("none", _("in none")), *keys])
         elements = [ANY, *((symbol, symbol) for symbol in sorted(ELEMENTS))]
         self._choose("element", elements)
         self._choose("element_2", elements)
@@ -76,7 +80,7 @@ class SearchForm(forms.Form):
         """Of what was filled in; fields with an error are left out."""
         asked = self.cleaned_data
         parts = [_element_part(asked, ""), _element_part(asked, "_2"), _range_part("a_R", asked, "a_r_from", "a_r_to")]
-        keys = {"system": "system", "level": "class", "radiation": "radiation", "person": "by"}
+        keys = {"system": "system", "level": "class", "radiation": "radiation", "project": "project", "person": "by"}
         parts += [_keyed(key, asked.get(name)) for name, key in keys.items()]
         parts += [_keyed("note", asked.get("notes")), _keyed("place", asked.get("place"))]
         if asked.get("logged_from") or asked.get("logged_to"):

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from samples.models import Pattern, Reading, Receipt
+from samples.models import Pattern, Project, Reading, Receipt
 from samples.sentences import translated
-from samples.serializers import SampleCodeField
+from samples.serializers import ProjectKeyField, SampleCodeField
 from screening.cards import Card, Progress
 from screening.models import ScreeningResult, ScreeningRun
 
@@ -100,6 +100,17 @@ class UploadSerializer(serializers.Serializer[Receipt]):
         error_messages={"required": _("No file arrived. Choose one or more files and send them again.")},
     )
     sample = SampleCodeField(required=False, allow_blank=True, max_length=40)
+    project = ProjectKeyField(
+        slug_field="key",
+        queryset=Project.objects.none(),
+        required=False,
+        allow_null=True,
+        help_text=_(
+            "Key of the project in which it waits if it finds no sample; empty is the whole lab. Left out: the closed project"
+            " that you joined last, if any."
+        ),
+        error_messages={"does_not_exist": _("There is no project “{value}” of yours. Write its key, or nothing.")},
+    )
     path = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -118,6 +129,7 @@ class UploadSerializer(serializers.Serializer[Receipt]):
         super().__init__(*args, **options)
         if by:
             self.fields["run"].queryset = ScreeningRun.objects.uploads_of(by)  # type: ignore[attr-defined]
+            self.fields["project"].default = Project.objects.of_uploads_by(by)
 
 
 class ReceiptSerializer(serializers.Serializer[Receipt]):

@@ -77,6 +77,7 @@ def test_every_row_that_stands_for_itself_is_there() -> None:
         "SynthesisStep",
         "WeighedMass",
         "SampleElement",
+        "Membership",
         "SheetChange",
         "SheetColumns",
         "SheetRow",

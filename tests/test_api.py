@@ -154,7 +154,7 @@ class TestSamples:
         for n in (1, 4):
             for _ in range(n):
                 SampleFactory.create(parent=SampleFactory.create())
-            with django_assert_num_queries(7):
+            with django_assert_num_queries(8):
                 listed(client, "samples/")
 
 
@@ -293,7 +293,7 @@ class TestPatterns:
         for n in (1, 4):
             for _ in range(n):
                 make_result(make_pattern(sample=called.reading.pattern.sample), called.model_version)
-            with django_assert_num_queries(7):
+            with django_assert_num_queries(8):
                 listed(client, "patterns/")
 
 
@@ -334,7 +334,7 @@ class TestResults:
         for n in (1, 4):
             for _ in range(n):
                 make_result(make_pattern(sample=called.reading.pattern.sample), called.model_version)
-            with django_assert_num_queries(5):
+            with django_assert_num_queries(6):
                 listed(client, "results/")
 
 
@@ -345,9 +345,9 @@ def test_the_number_of_queries_for_runs_is_fixed(
         runs = [ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=UserFactory.create()) for _ in range(n)]
         for number in range(n):
             runs[0].receive(pattern_text(seed=number), name=f"{number}.xy")
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             listed(client, "runs/?why=upload")
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             read(client, f"runs/{runs[0].pk}/")
 
 

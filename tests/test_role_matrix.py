@@ -24,7 +24,7 @@ from pytest_django import Settings
 from lims.models import AccessLink, ApiKey, Fault
 from lims.roles import ROLES
 from mlmodels.models import Dataset, TrainingRun
-from samples.models import Comment, Notice, NoticeKind, SheetImport
+from samples.models import Comment, Notice, NoticeKind, Project, SheetImport
 from screening.models import (
     Candidate,
     DatasetExport,
@@ -67,6 +67,10 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "samples:sheet-original samples:sheet-left-out"),
     (MEMBERS, "samples:comment-on-sample samples:comment-on-pattern samples:edit-comment samples:withdraw-comment"),
     (MEMBERS, "samples:follow-sample samples:follow-system"),
+    (MEMBERS, "GET:samples:projects GET:samples:project samples:move-to-project"),
+    (ADMINS, "POST:samples:projects"),
+    # Leaders of the project may too, who have no role of their own: tests/samples/test_project_pages.py.
+    (ADMINS, "POST:samples:project samples:project-members samples:project-change"),
     (MEMBERS, "screening:sample-list screening:sample-export screening:sample screening:sample-figure"),
     (MEMBERS, "screening:by-label screening:labels screening:labels-pdf screening:labels-svg"),
     (MEMBERS, "screening:dossier screening:dossier-pdf"),
@@ -209,6 +213,7 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "results/": result.pk,
         "review/": Candidate.objects.get().pk,
         "reviews/": review.pk,
+        "projects/": Project.objects.begin(by=reviewer, key="yb", name="Yb hunt", is_closed=False).pk,
         "phases/": ReferencePhase.objects.bring(halite, reviewer).pk,
         "follow-ups/": follow_up.pk,
         "data-sets/": draft.pk,

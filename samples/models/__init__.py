@@ -5,7 +5,17 @@ from samples.models.comments import Comment, CommentEdition
 from samples.models.elements import SampleElement
 from samples.models.notices import Following, Notice, NoticeChoice, NoticeKind
 from samples.models.patterns import Pattern, PatternFile, Receipt
-from samples.models.projects import EVERY_PROJECT, Membership, Project, VisibleQuerySet, hidden_from, seen_by
+from samples.models.projects import (
+    EVERY_PROJECT,
+    THE_LAB,
+    Membership,
+    Project,
+    Viewer,
+    VisibleQuerySet,
+    hidden_from,
+    people_who_see,
+    seen_by,
+)
 from samples.models.readings import Reading, ReadingArrays
 from samples.models.samples import EditionConflict, Sample
 from samples.models.sheets import SheetChange, SheetColumns, SheetImport, SheetRow
@@ -16,6 +26,7 @@ from samples.models.words import SampleWord
 
 __all__ = [
     "EVERY_PROJECT",
+    "THE_LAB",
     "AlloySystem",
     "ChainHead",
     "Change",
@@ -43,8 +54,10 @@ __all__ = [
     "SignedEntry",
     "SynthesisStep",
     "SystemConflict",
+    "Viewer",
     "VisibleQuerySet",
     "WeighedMass",
     "hidden_from",
+    "people_who_see",
     "seen_by",
 ]

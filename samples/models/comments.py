@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from samples.models.mentions import Link, as_html, links_in
 from samples.models.notices import Following, Notice, NoticeKind
 from samples.models.patterns import Pattern
-from samples.models.projects import VisibleQuerySet
+from samples.models.projects import VisibleQuerySet, people_who_see
 from samples.models.samples import Sample
 
 EDITABLE_FOR = timedelta(minutes=15)
@@ -50,7 +50,9 @@ class CommentQuerySet(VisibleQuerySet["Comment"]):
         if comment.of_sample:
             named = comment.named_people()
             others = Following.objects.followers_of(comment.of_sample) - set(named.values_list("pk", flat=True))
-            Notice.objects.tell(NoticeKind.COMMENT, others, about=str(thing), address=comment.address, by=by)
+            Notice.objects.tell(
+                NoticeKind.COMMENT, others, about=str(thing), address=comment.address, by=by, sample=comment.of_sample
+            )
         return comment
 
 
@@ -133,7 +135,7 @@ class Comment(models.Model):
                     )
                 }
             )
-        self.text, self.links = text, links_in(text)
+        self.text, self.links = text, links_in(text, self.written_by)
 
     def named_people(self) -> models.QuerySet[User]:
         links: list[Link] = self.links
@@ -141,8 +143,17 @@ class Comment(models.Model):
 
     def tell_the_named(self, *, but: frozenset[int] = frozenset()) -> None:
         named = set(self.named_people().values_list("pk", flat=True)) - but
-        about = str(self.thing)
-        Notice.objects.tell(NoticeKind.MENTIONED, named, about=about, address=self.address, by=self.written_by)
+        if self.pattern:
+            seeing = people_who_see(self.pattern.project).filter(pk__in=named)
+            named = set(seeing.values_list("pk", flat=True)) if self.pattern.project else named
+        Notice.objects.tell(
+            NoticeKind.MENTIONED,
+            named,
+            about=str(self.thing),
+            address=self.address,
+            by=self.written_by,
+            sample=self.of_sample,
+        )
 
     @transaction.atomic
     def change(self, by: User, text: str) -> None:

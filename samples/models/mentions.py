@@ -24,12 +24,12 @@ _NAME = re.compile(r"(?<![A-Za-z0-9_])[@＠]([\w.@+-]{1,150})")
 _NARROW = re.compile(r"[A-Za-z0-9]")
 
 
-def links_in(text: str) -> list[Link]:
-    """The samples and active people that ``text`` names, in its order; two queries at most."""
-    return sorted([*_samples_in(text), *_people_in(text)])[:MOST_LINKS]
+def links_in(text: str, by: User) -> list[Link]:
+    """The active people that ``text`` names, and the samples that ``by`` may see, in its order; two queries at most."""
+    return sorted([*_samples_in(text, by), *_people_in(text)])[:MOST_LINKS]
 
 
-def _samples_in(text: str) -> Iterable[Link]:
+def _samples_in(text: str, by: User) -> Iterable[Link]:
     spans = {}
     for match in _CODE.finditer(text):
         for code in {match[0], match[0].rstrip(".)+-")}:
@@ -37,7 +37,7 @@ def _samples_in(text: str) -> Iterable[Link]:
                 spans[match.start(), match.start() + len(code)] = code.lower()
     if not spans:
         return []
-    rows = Sample.objects.annotate(lower=Lower("code")).filter(lower__in=set(spans.values()))
+    rows = Sample.objects.visible_to(by).annotate(lower=Lower("code")).filter(lower__in=set(spans.values()))
     known = {code.lower(): pk for code, pk in rows.values_list("code", "pk")}
     return _longest([(first, end, "sample", str(known[code])) for (first, end), code in spans.items() if code in known])
 

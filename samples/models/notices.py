@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from samples.models.projects import VisibleQuerySet
+from samples.models.projects import VisibleQuerySet, people_who_see
 from samples.models.samples import Sample
 from samples.models.systems import AlloySystem
 
@@ -145,9 +145,19 @@ class NoticeQuerySet(VisibleQuerySet["Notice"]):
 
     @transaction.atomic
     def tell(
-        self, kind: NoticeKind, people: Iterable[int], *, about: str, address: str, by: User | None = None, n: int = 1
+        self,
+        kind: NoticeKind,
+        people: Iterable[int],
+        *,
+        about: str,
+        address: str,
+        by: User | None = None,
+        n: int = 1,
+        sample: Sample | None = None,
     ) -> None:
         """Tell ``people`` (ids) of ``n`` things of this kind behind ``address``; as many statements for many people as for one.
+
+        Of a ``sample`` only those are told who may see it, and they read it as long as they may.
 
         What waits unread for a person behind the same address grows by ``n``: "12 new calls", not twelve notices. Nobody is
         told what they did themselves, or what they have switched off.
@@ -155,19 +165,20 @@ class NoticeQuerySet(VisibleQuerySet["Notice"]):
         wanted = set(people) - {by.pk if by else None}
         if not wanted:
             return
-        active = set(User.objects.filter(pk__in=wanted, is_active=True).values_list("pk", flat=True))
+        seeing = people_who_see(sample.project if sample else None)
+        active = set(seeing.filter(pk__in=wanted, is_active=True).values_list("pk", flat=True))
         choices = {choice.person_id: choice for choice in NoticeChoice.objects.filter(kind=kind, person__in=active)}
         unset = NoticeChoice()
         ways = {pk: choices.get(pk, unset) for pk in active}
         waiting = self.unread().filter(kind=kind, address=address, person__in=active)
         waiting_for = set(waiting.values_list("person_id", flat=True))
         hear_by_mail = [pk for pk, way in ways.items() if way.by_mail]
-        waiting.update(n=F("n") + n, about=about, by=by, told_at=timezone.now())
+        waiting.update(n=F("n") + n, about=about, by=by, sample=sample, told_at=timezone.now())
         waiting.filter(person__in=hear_by_mail).update(mail_due=True)
         self.bulk_create(
             [
                 Notice(
-                    person_id=pk, kind=kind, about=about, address=address, by=by, n=n,
+                    person_id=pk, kind=kind, about=about, address=address, by=by, n=n, sample=sample,
                     in_app=way.in_app, mail_due=way.by_mail,
                 )
                 for pk, way in ways.items()

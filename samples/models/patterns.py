@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.acts import changes_by
-from samples.models.projects import Project, RecordQuerySet
+from samples.models.projects import Project, RecordQuerySet, Viewer
 from samples.models.readings import Reading
 from samples.models.samples import Sample
 from samples.models.traced import TracedModel
@@ -29,7 +29,7 @@ from samples.xrd.sentences import PatternFileError, Sentence, sentence
 
 
 class PatternFileQuerySet(models.QuerySet["PatternFile"]):
-    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> PatternFileQuerySet:
+    def visible_to(self, person: Viewer) -> PatternFileQuerySet:
         """Those of which this person may see a scan."""
         return self.filter(Exists(Pattern.objects.visible_to(person).filter(file=OuterRef("pk"))))
 
@@ -54,6 +54,13 @@ class PatternFile(Unchanging):
     @property
     def original(self) -> Original:
         return Original(self.sha256, str(self.content.name), self.size)
+
+
+SENT_BEFORE = sentence(
+    "The same file is kept already, where you may not see it, and it is kept once. If it is yours, ask an administrator to"
+    " move it to your sample."
+)
+"""All that is told of bytes that lie in a project which is closed to the sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +145,14 @@ class PatternQuerySet(RecordQuerySet["Pattern"]):
         name: str,
         by: User,
         sample: Sample | None = None,
+        project: Project | None = None,
         kind: str = "measurement",
         simulated: bool = False,
     ) -> Receipt:
-        """Keep ``content`` and read it; what can't be read is kept with the reason, the same bytes again are found again."""
+        """Keep ``content`` and read it; what can't be read is kept with the reason, the same bytes again are found again.
+
+        ``project``: where it waits while no sample has it.  Where the same bytes are is told only to whom may see them.
+        """
         name = safe_name(name)
         try:
             original = keep(content)
@@ -153,10 +164,14 @@ class PatternQuerySet(RecordQuerySet["Pattern"]):
             )
             PatternFile.objects.select_for_update().get(pk=file.pk)
             PatternFile.objects.filter(pk=file.pk, content="").update(content=original.name)
-            known = tuple(file.patterns.select_related("sample", "file").order_by("scan_number"))
-            if not known:
-                first = self.create(file=file, name=name, sample=sample, kind=kind, simulated=simulated, uploaded_by=by)
+            if not file.patterns.exists():
+                place = {"sample": sample, "project": None if sample else project}
+                first = self.create(file=file, name=name, kind=kind, simulated=simulated, uploaded_by=by, **place)
                 return first.read_file(by)
+            seen = file.patterns.visible_to(by).select_related("sample", "file")
+            known = tuple(seen.order_by("scan_number"))
+            if not known:
+                return Receipt(name, failure=SENT_BEFORE)
             if known[0].failure:
                 return replace(known[0].read_file(by), known=True)
             return Receipt(name, known, known=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import RegexValidator
@@ -30,10 +30,12 @@ Record_co = TypeVar("Record_co", bound=TracedModel, covariant=True)
 EVERY_PROJECT = "samples.see_every_project"
 """Who may see what every project holds: the admins."""
 
+Viewer = AbstractBaseUser | AnonymousUser
+
 _KEPT = "_hidden_projects"
 
 
-def hidden_from(person: AbstractBaseUser | AnonymousUser) -> frozenset[int]:
+def hidden_from(person: Viewer) -> frozenset[int]:
     """Ids of the projects that are closed to ``person``.
 
     Asked once and kept on the person, as Django keeps permissions: for one request.
@@ -47,7 +49,7 @@ def hidden_from(person: AbstractBaseUser | AnonymousUser) -> frozenset[int]:
     return kept
 
 
-def seen_by(person: AbstractBaseUser | AnonymousUser, *paths: str) -> Q:
+def seen_by(person: Viewer, *paths: str) -> Q:
     """What ``person`` may see: none of the ``paths`` leads to a project that is closed to them."""
     hidden = hidden_from(person)
     seen = Q()
@@ -56,16 +58,37 @@ def seen_by(person: AbstractBaseUser | AnonymousUser, *paths: str) -> Q:
     return seen
 
 
+def people_who_see(project: Project | None) -> models.QuerySet[User]:
+    """What is in ``project``, or in none."""
+    if project is None or not project.is_closed:
+        return User.objects.all()
+    codename = EVERY_PROJECT.partition(".")[2]
+    right = Permission.objects.filter(codename=codename, content_type__app_label="samples")
+    sees_all = Q(groups__permissions__in=right) | Q(user_permissions__in=right) | Q(is_superuser=True)
+    return User.objects.filter(pk__in=User.objects.filter(sees_all | Q(memberships__project=project)).values("pk"))
+
+
+THE_LAB: Viewer = AnonymousUser()
+"""From which nothing is hidden: for commands and jobs, which speak to nobody."""
+setattr(THE_LAB, _KEPT, frozenset())
+
+
 class OfProjects:
     """Rows that belong to a project by one of ``project_paths``; every page, list, count and file asks for them by `visible_to`."""
 
     project_paths: ClassVar[tuple[str, ...]] = ()
 
-    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> Self:
+    def visible_to(self, person: Viewer) -> Self:
         """Without what is in projects that are closed to ``person``."""
         rows: Any = self
         seen = seen_by(person, *self.project_paths)
         return rows.filter(seen) if seen else rows  # type: ignore[no-any-return]
+
+    def hidden_from(self, person: Viewer) -> Self:
+        """What is in projects that are closed to ``person``."""
+        rows: Any = self
+        seen = seen_by(person, *self.project_paths)
+        return rows.filter(~seen) if seen else rows.none()  # type: ignore[no-any-return]
 
 
 class VisibleQuerySet(OfProjects, models.QuerySet[Row_co]):
@@ -80,12 +103,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def current(self) -> ProjectQuerySet:
         return self.filter(archived_at=None)
 
-    def closed_to(self, person: AbstractBaseUser | AnonymousUser) -> ProjectQuerySet:
-        """Closed, and this person is no member."""
-        own = Membership.objects.filter(project=OuterRef("pk"), person=person.pk)
+    def closed_to(self, person: Viewer) -> ProjectQuerySet:
+        """Closed, and this person is no member, or has left the lab."""
+        own = Membership.objects.filter(project=OuterRef("pk"), person=person.pk, person__is_active=True)
         return self.filter(~Exists(own), is_closed=True).order_by()
 
-    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> ProjectQuerySet:
+    def visible_to(self, person: Viewer) -> ProjectQuerySet:
         hidden = hidden_from(person)
         return self.exclude(pk__in=hidden) if hidden else self
 
@@ -93,6 +116,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Those into which this person may put samples: their own ones, and for admins all."""
         current = self.current()
         return current if person.has_perm(EVERY_PROJECT) else current.filter(memberships__person=person)
+
+    def of_uploads_by(self, person: User) -> Project | None:
+        """Where a person's files wait that find no sample, unless they say otherwise: the closed project that they joined last."""
+        own = Membership.objects.filter(person=person, project__is_closed=True, project__archived_at=None)
+        newest = own.select_related("project").order_by("-since", "-pk").first()
+        return newest.project if newest else None
 
     @transaction.atomic
     def begin(self, *, by: User, leaders: Any = (), **said: Any) -> Project:
@@ -168,6 +197,7 @@ class Project(models.Model):
     def take_in(self, person: User, *, by: User, leads: bool = False) -> None:
         """Make ``person`` a member, or a leader; whoever is one already becomes what is said now."""
         Membership.objects.update_or_create(project=self, person=person, defaults={"leads": leads})
+        self._check_a_leader_is_left()
         said = _("%(person)s is a leader") if leads else _("%(person)s is a member")
         self.note(by, said % {"person": person})
 
@@ -175,9 +205,18 @@ class Project(models.Model):
     def let_go(self, person: User, *, by: User) -> None:
         """No member any more: of a closed project they see nothing from now on."""
         self.memberships.filter(person=person).delete()
+        self._check_a_leader_is_left()
+        self.note(by, _("%(person)s is out") % {"person": person})
+
+    def _check_a_leader_is_left(self) -> None:
         if self.is_closed and not self.memberships.filter(leads=True).exists():
             raise ValidationError(_("A closed project keeps a leader. Make somebody else leader first."))
-        self.note(by, _("%(person)s is out") % {"person": person})
+
+    def describe(self, *, by: User, **said: str) -> None:
+        """Name, key and notes."""
+        before = {name: getattr(self, name) for name in said}
+        changed = [str(self._meta.get_field(name).verbose_name) for name, text in said.items() if before[name] != text]  # type: ignore[union-attr]
+        self._set(by, _("Changed: %(fields)s") % {"fields": ", ".join(changed)}, **said)
 
     def close(self, *, by: User) -> None:
         self._set(by, _("Closed"), is_closed=True)

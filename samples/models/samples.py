@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models
@@ -32,9 +32,9 @@ from samples.composition import (
 from samples.models.acts import changes_by, joined_act, remember
 from samples.models.asking import one_of
 from samples.models.elements import SampleElement
-from samples.models.projects import Project, RecordQuerySet
+from samples.models.in_project import InProject
+from samples.models.projects import RecordQuerySet
 from samples.models.systems import AlloySystem
-from samples.models.traced import TracedModel
 from samples.models.words import SampleWord, found_by
 from samples.words import asked_words
 
@@ -123,7 +123,7 @@ class SampleQuerySet(RecordQuerySet["Sample"]):
         return f"{stem}-{max(taken, default=0) + 1:0{width}d}"
 
 
-class Sample(TracedModel):
+class Sample(InProject):
     """One piece of material under a readable code.
 
     What is typed (`composition_text`, `measured_text`) is kept as typed; saving reads it into `composition` and
@@ -178,15 +178,6 @@ class Sample(TracedModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal("0.0001"))],
-    )
-    project = models.ForeignKey(
-        Project,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="samples",
-        verbose_name=_("project"),
-        help_text=_("Of a closed project, only its members and admins see the sample. Empty: the whole lab does."),
     )
     place = models.CharField(_("place"), max_length=100, blank=True, help_text=_("Where the piece lies."))
     used_up = models.BooleanField(_("used up"), default=False)
@@ -253,17 +244,14 @@ class Sample(TracedModel):
 
     # Writing
 
-    def log(
-        self, *, by: AbstractBaseUser, steps: Sequence[SynthesisStep] = (), masses: Sequence[WeighedMass] = ()
-    ) -> None:
+    def log(self, *, by: User, steps: Sequence[SynthesisStep] = (), masses: Sequence[WeighedMass] = ()) -> None:
         """Write this new sample with its steps and masses, whole or not at all; no code takes the next free one.
 
         Raises ValidationError with sentences for the person who logs it.
         """
         self.made_by_id = self.changed_by_id = by.pk
         self.simulated = self.simulated or bool(self.parent and self.parent.simulated)
-        if self.parent and self.project is None:
-            self.project = self.parent.project
+        self._take_project(by)
         wants_code = not self.code
         for attempt in range(1, CODE_TRIES + 1):
             try:
@@ -350,6 +338,7 @@ class Sample(TracedModel):
     def clean(self) -> None:
         if self.composition_text:
             self.read_compositions()
+        self._check_family()
         if self.parent is None:
             self.origin = ""
         elif self.pk and any(ancestor.pk == self.pk for ancestor in (self.parent, *self.parent.ancestors())):
@@ -367,15 +356,6 @@ class Sample(TracedModel):
         return ValidationError({"code": ValidationError(sentence, code="unique", params={"code": self.code})})
 
     # Reading
-
-    def ancestors(self) -> list[Sample]:
-        """The parent, its parent, and so on."""
-        line: list[Sample] = []
-        ancestor = self.parent
-        while ancestor is not None and ancestor not in line:
-            line.append(ancestor)
-            ancestor = ancestor.parent
-        return line
 
     @property
     def nominal(self) -> Composition:

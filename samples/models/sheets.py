@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, models, transaction
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.acts import changes_by
-from samples.models.projects import hidden_from
+from samples.models.projects import Viewer, hidden_from
 from samples.models.samples import Sample
 from samples.originals import Original, keep, safe_name
 
@@ -22,7 +22,7 @@ ROWS_AT_ONCE = 1000
 
 
 class SheetImportQuerySet(models.QuerySet["SheetImport"]):
-    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> SheetImportQuerySet:
+    def visible_to(self, person: Viewer) -> SheetImportQuerySet:
         """All of them, but for whom a project is closed: those see their own, because a sheet tells of samples before they are any."""
         return self.filter(received_by=person.pk) if hidden_from(person) else self
 
@@ -122,7 +122,7 @@ class SheetImport(models.Model):
         """Compare these lines of the file with the lab, and keep them with what was found."""
         from samples.sheets.checking import check
 
-        found = check(rows, clears=self.empty_cells == self.Empty.CLEAR)
+        found = check(rows, by=self.received_by, clears=self.empty_cells == self.Empty.CLEAR)
         for row in rows:
             row.pk, row.sheet_import = None, self
         with transaction.atomic():
@@ -150,7 +150,7 @@ class SheetImport(models.Model):
                     if not unclaimed.update(committed_at=timezone.now(), committed_by=by):
                         return False
                     rows = list(self.rows.all())
-                    found = check(rows, clears=self.empty_cells == self.Empty.CLEAR, as_seen=True, locked=True)
+                    found = check(rows, by=by, clears=self.empty_cells == self.Empty.CLEAR, as_seen=True, locked=True)
                     changes = write(found.right, by=by, sheet_import=self)
                     write_over(SheetRow, rows, ["state", "problems", "before", "note"])
                     self.refresh_from_db()

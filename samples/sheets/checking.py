@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -20,6 +21,7 @@ from samples.models.samples import Sample, plain_text
 from samples.models.sheets import SheetRow
 from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, joined, read_cell
+from samples.sheets.placing import find_projects, visible
 
 ASKED_AT_ONCE = 10_000
 """Codes in one question to the database."""
@@ -75,13 +77,13 @@ class Found:
     right: list[Proposal]
 
 
-def check(rows: Sequence[SheetRow], *, clears: bool, as_seen: bool = False, locked: bool = False) -> Found:
-    """Say on each row what it would do and what is wrong with it.
+def check(rows: Sequence[SheetRow], *, by: User, clears: bool, as_seen: bool = False, locked: bool = False) -> Found:
+    """Say on each row what it would do and what is wrong with it; of samples that ``by`` may not see, nothing is said.
 
     clears: whether an empty cell empties the field of a sample that is there; as_seen: the rows were checked before, what
     was wrong then stays out, and what others saved since is a conflict
     """
-    proposals = _gathered(rows, locked=locked)
+    proposals = _gathered(rows, by, locked=locked)
     stay_out = [proposal for proposal in proposals if as_seen and any(row.is_left_out for row in proposal.lines)]
     set_aside = {id(proposal) for proposal in stay_out}
     checked = [proposal for proposal in proposals if id(proposal) not in set_aside]
@@ -91,7 +93,8 @@ def check(rows: Sequence[SheetRow], *, clears: bool, as_seen: bool = False, lock
         _check_sample(proposal, clears=clears)
         proposal.steps = _check_making(proposal, SYNTHESIS, SynthesisStep)
         proposal.masses = _check_making(proposal, MASSES, WeighedMass)
-    _find_parents(checked, {proposal.key: proposal for proposal in proposals if proposal.key})
+    _find_parents(checked, {proposal.key: proposal for proposal in proposals if proposal.key}, by)
+    find_projects(_parents_first([one for one in checked if one.rows["samples"]]), by)
     conflicts = [proposal for proposal in checked if as_seen and proposal.writes and _saved_since(proposal)]
     left_out = _marked_wrong(checked, [*stay_out, *conflicts])
     for proposal in checked:
@@ -100,10 +103,11 @@ def check(rows: Sequence[SheetRow], *, clears: bool, as_seen: bool = False, lock
     return Found(_parents_first([one for one in checked if id(one) not in left_out and one.writes]))
 
 
-def _gathered(rows: Sequence[SheetRow], *, locked: bool) -> list[Proposal]:
+def _gathered(rows: Sequence[SheetRow], by: User, *, locked: bool) -> list[Proposal]:
     """The rows by sample; each row without a code on the sheet of samples is a new one."""
     keys = {id(row): plain_text(row.cells.get(TABLES[row.table].key, "")).lower() for row in rows}
-    stored = _stored(set(keys.values()) - {""}, locked=locked)
+    known = _stored(set(keys.values()) - {""}, locked=locked)
+    stored = visible(known, by)
     proposals: dict[str, Proposal] = {}
     nameless: list[Proposal] = []
     for row in rows:
@@ -118,6 +122,10 @@ def _gathered(rows: Sequence[SheetRow], *, locked: bool) -> list[Proposal]:
         elif table is SAMPLES and proposal.rows["samples"]:
             line = proposal.rows["samples"][0].line
             row.problems[table.key] = _("Row %(line)s has the same code. Write each sample once.") % {"line": line}
+        if key in known and key not in stored:
+            row.problems[table.key] = _("The code %(code)s is taken. Take another one.") % {
+                "code": proposal.sample.code
+            }
         proposal.rows[row.table].append(row)
         row.edition = proposal.stored.edition if proposal.stored and not row.pk else row.edition
     for proposal in [*proposals.values(), *nameless]:
@@ -127,7 +135,9 @@ def _gathered(rows: Sequence[SheetRow], *, locked: bool) -> list[Proposal]:
 
 def _stored(keys: set[str], *, locked: bool) -> dict[str, Sample]:
     """Lower-case code → sample, with its steps and masses."""
-    samples = Sample.objects.select_related("parent", "changed_by").prefetch_related("steps", "weighed_masses")
+    samples = Sample.objects.select_related("parent__project", "project", "changed_by").prefetch_related(
+        "steps", "weighed_masses"
+    )
     if locked:
         samples = samples.select_for_update(of=("self",))
     found: dict[str, Sample] = {}
@@ -215,7 +225,7 @@ def _fill(proposal: Proposal, row: SheetRow, *, clears: bool) -> None:
     row.before = {}
     for column in SAMPLES.taken_in:
         text = row.cells.get(column.name)
-        if text is None or column.name in (SAMPLES.key, "parent") or column.name in row.problems:
+        if text is None or column.name in (SAMPLES.key, "parent", "project") or column.name in row.problems:
             continue
         stored = column.text(proposal.stored) if proposal.stored else ""
         if text == stored or (not text and not clears):
@@ -347,7 +357,7 @@ def _made_row(row: SheetRow, table: Table, model: type[Any], stored: Any) -> Any
 # Parents
 
 
-def _find_parents(proposals: list[Proposal], by_key: dict[str, Proposal]) -> None:
+def _find_parents(proposals: list[Proposal], by_key: dict[str, Proposal], by: User) -> None:
     """A parent is in the lab, or is made by the same file."""
     asking = [
         (proposal, row, plain_text(row.cells["parent"]))
@@ -355,7 +365,7 @@ def _find_parents(proposals: list[Proposal], by_key: dict[str, Proposal]) -> Non
         for row in proposal.rows["samples"][:1]
         if row.cells.get("parent") and "parent" not in row.problems
     ]
-    stored = _stored({code.lower() for _p, _r, code in asking} - set(by_key), locked=False)
+    stored = visible(_stored({code.lower() for _p, _r, code in asking} - set(by_key), locked=False), by)
     moved = False
     for proposal, row, code in asking:
         in_file = by_key.get(code.lower())

@@ -84,6 +84,15 @@ class RelatedCodeColumn(CodeColumn):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ProjectColumn(CodeColumn):
+    """The key of a project."""
+
+    def value(self, row: Model) -> Any:
+        project = getattr(row, self.name)
+        return project.key if project else ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ChoiceColumn(Column):
     """One of some words, in any language of the lab."""
 
@@ -202,6 +211,7 @@ SAMPLES = Table(
         Column(**_sample("place"), heading=gettext_lazy("Place"), aliases="location, storage, box, 保管場所, 場所", hint=gettext_lazy("Where the piece lies.")),
         YesColumn("used_up", gettext_lazy("Used up"), "used, 使用済み, 消費済み, 残量なし", hint=gettext_lazy("yes, or empty")),
         Column(**_sample("notes"), heading=gettext_lazy("Notes"), aliases=_NOTES),
+        ProjectColumn("project", gettext_lazy("Project"), "project key, group, プロジェクト", hint=gettext_lazy("Key of the project of a new sample; empty is that of its parent, or the whole lab.")),
         Column("system", gettext_lazy("Alloy system"), "system, 合金系", informs=True),
         Column("made_by", gettext_lazy("Logged by"), "author, 登録者", informs=True),
         Column("made_at", gettext_lazy("Logged at"), "logged, 登録日時", informs=True),

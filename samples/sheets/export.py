@@ -85,7 +85,9 @@ def left_out_of(sheet_import: SheetImport) -> bytes:
 
 def _rows(table: Table, samples: QuerySet[Sample]) -> Iterator[list[Any]]:
     """The values of each row; of the samples in their order, some at a time."""
-    wanted = samples.select_related("parent", "system", "made_by").prefetch_related("steps", "weighed_masses")
+    wanted = samples.select_related("parent", "system", "made_by", "project").prefetch_related(
+        "steps", "weighed_masses"
+    )
     for sample in wanted.iterator(chunk_size=AT_ONCE):
         rows: Iterable[Any] = [sample]
         if table is not SAMPLES:

@@ -48,12 +48,12 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
         )
 
     def open_to(self, reviewer: User) -> CandidateQuerySet:
-        """Waiting, held by nobody else, not judged by this person before and, where four eyes are asked for, not their own."""
+        """Waiting and theirs to see, held by nobody else, not judged by them before and, where four eyes are asked for, not their own."""
         from screening.models.reviews import Review
 
         judged = Review.objects.standing().filter(result=OuterRef("result"), signer=reviewer)
         free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now()) | Q(claimed_by=reviewer)
-        candidates = self.waiting().filter(free, ~Exists(judged))
+        candidates = self.visible_to(reviewer).waiting().filter(free, ~Exists(judged))
         return candidates.exclude(uploader=reviewer) if settings.REVIEW_FOUR_EYES else candidates
 
     def consider(self, results: Iterable[ScreeningResult]) -> None:

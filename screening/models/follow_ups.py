@@ -264,7 +264,12 @@ class FollowUp(TracedModel):
     def tell_the_assigned(self, by: User) -> None:
         assigned = [self.assigned_to_id] if self.assigned_to_id else []
         Notice.objects.tell(
-            NoticeKind.ASSIGNED, assigned, about=str(self.sample), address=self.get_absolute_url(), by=by
+            NoticeKind.ASSIGNED,
+            assigned,
+            about=str(self.sample),
+            address=self.get_absolute_url(),
+            by=by,
+            sample=self.sample,
         )
 
     def call_off(self, by: User, why: str) -> None:
@@ -321,7 +326,12 @@ class FollowUp(TracedModel):
             self._move(signer, FollowUp.objects.unfinished(), State.DONE, closed_at=timezone.now())
         followers = Following.objects.followers_of(locked.sample)
         Notice.objects.tell(
-            NoticeKind.OUTCOME, followers, about=str(locked.sample), address=self.get_absolute_url(), by=signer
+            NoticeKind.OUTCOME,
+            followers,
+            about=str(locked.sample),
+            address=self.get_absolute_url(),
+            by=signer,
+            sample=locked.sample,
         )
         return outcome
 

@@ -48,7 +48,7 @@ class ReceivedPatternQuerySet(VisibleQuerySet["ReceivedPattern"]):
         A code that no sample has is that of a new one, to be logged.  What could not be understood comes back by pattern.
         """
         codes = {pk: plain_text(code) for pk, code in typed.items()}
-        samples = samples_by_code(code.lower() for code in codes.values() if code)
+        samples = samples_by_code((code.lower() for code in codes.values() if code), by)
         rows = [row for row in self.filter(pattern__in=codes).select_related("pattern__sample") if not row.known]
         problems: dict[int, Sentence] = {}
         homes: dict[Sample | None, list[int]] = {}

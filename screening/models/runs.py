@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import Pattern, Project, Reading, Receipt, Sample, hidden_from, seen_by
+from samples.models import Pattern, Project, Reading, Receipt, Sample, Viewer, hidden_from, seen_by
 from samples.models.acts import changes_by
 from samples.xrd.sentences import Sentence
 from screening.bell import ring_on_commit
@@ -25,13 +25,18 @@ class ScreeningRunQuerySet(models.QuerySet["ScreeningRun"]):
     def start(self, why: ScreeningRun.Why, by: User, *, project: Project | None = None) -> ScreeningRun:
         return self.create(why=why, started_by=by, project=project)
 
-    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> ScreeningRunQuerySet:
-        """Own ones, and those that were sent for no closed project and brought it nothing: a run tells the names of its files."""
+    def visible_to(self, person: Viewer) -> ScreeningRunQuerySet:
+        """Own ones, and those that were sent for no closed project and are about nothing in one: a run tells the names of its files."""
         if not hidden_from(person):
             return self
-        seen = ReceivedPattern.objects.visible_to(person).filter(pk=OuterRef("pk"))
-        hidden = ReceivedPattern.objects.filter(~Exists(seen), run=OuterRef("pk"))
-        return self.filter(Q(started_by=person.pk) | seen_by(person, "project") & ~Exists(hidden))
+        received, results = (
+            ReceivedPattern.objects.filter(run=OuterRef("pk")),
+            ScreeningResult.objects.filter(run=OuterRef("pk")),
+        )
+        tells = Exists(received.hidden_from(person)) | Exists(results.hidden_from(person)) & Q(
+            why__in=ScreeningRun.OF_SOMEBODY
+        )
+        return self.filter(Q(started_by=person.pk) | seen_by(person, "project") & ~Q(tells))
 
     def uploads_of(self, person: User) -> ScreeningRunQuerySet:
         """The uploads that this person started, and may send more files into."""
@@ -85,6 +90,9 @@ class ScreeningRun(models.Model):
         RESCREEN = "rescreen", _("rescreen")
         SHADOW = "shadow", _("shadow screening")
         RECORD = "record", _("record of calls made elsewhere")
+
+    OF_SOMEBODY = (Why.UPLOAD, Why.CORRECTION, Why.RETRY)
+    """The others are about the whole archive."""
 
     why = models.CharField(_("why"), max_length=12, choices=Why)
     started_by = models.ForeignKey(
@@ -143,7 +151,13 @@ class ScreeningRun(models.Model):
         """
         with changes_by(self.started_by):
             receipt = Pattern.objects.receive(
-                content, name=name, by=self.started_by, sample=sample, kind=kind, simulated=simulated
+                content,
+                name=name,
+                by=self.started_by,
+                sample=sample,
+                project=self.project,
+                kind=kind,
+                simulated=simulated,
             )
             self._note_receipt(receipt, path, sample, matcher)
         return receipt
@@ -221,7 +235,7 @@ class ScreeningRun(models.Model):
 
         ValidationError, and nothing logged, where one cannot be.  A code that somebody logged meanwhile is taken as it is.
         """
-        here = samples_by_code(sample.code.lower() for sample in new)
+        here = samples_by_code((sample.code.lower() for sample in new), by)
         rows: dict[str, list[int]] = {}
         for pk, code in self.received.proposing().values_list("pk", "proposed_code"):
             rows.setdefault(code.lower(), []).append(pk)
@@ -229,6 +243,7 @@ class ScreeningRun(models.Model):
         for sample in new:
             home = here.get(sample.code.lower())
             if home is None:
+                sample.project = self.project
                 sample.log(by=by)
                 LoggedSample.objects.create(run=self, sample=sample)
                 home, n_logged = sample, n_logged + 1

@@ -7,29 +7,25 @@ from operator import or_
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from samples.models import Project, hidden_from
+from samples.models import Project, Viewer, hidden_from
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
     def kept(self) -> SavedViewQuerySet:
         return self.filter(trashed_at=None)
 
-    def seen_by(self, person: User) -> SavedViewQuerySet:
-        """A person's own views, and those that somebody shares: also after that person has left the lab."""
-        return self.kept().visible_to(person).select_related("owner")
-
-    def visible_to(self, person: AbstractBaseUser | AnonymousUser) -> SavedViewQuerySet:
-        """A person's own ones, and shared ones that ask for no project that is closed to them."""
+    def visible_to(self, person: Viewer) -> SavedViewQuerySet:
+        """A person's own ones, and those that somebody shares (also after they left) that ask for no project closed to this person."""
         closed = Project.objects.filter(pk__in=hidden_from(person)) if hidden_from(person) else ()
         asks = [Q(query__icontains=f"project:{project.key}") for project in closed]
-        return self.filter(Q(owner=person.pk) | Q(~reduce(or_, asks, Q(pk=None)), shared=True))
+        hidden = reduce(or_, asks, Q(pk=None))
+        return self.filter(Q(owner=person.pk) | Q(~hidden, shared=True)).select_related("owner")
 
 
 class SavedView(models.Model):

@@ -30,7 +30,7 @@ CSV_COLUMNS = (
 @permission_required("screening.view_outcome", raise_exception=True)
 def agreement(request: HttpRequest) -> HttpResponse:
     form = AgreementForm(request.GET)
-    answers = Agreement(form.asked())
+    answers = Agreement(form.asked(), request.user)
     form.show(answers.version)
     page = Paginator(answers.ledger.worst_first().result.tolist(), ROWS_A_PAGE).get_page(request.GET.get("page"))
     context = {"form": form, "agreement": answers, "page": page, "rows": _rows(answers, list(page))}
@@ -39,13 +39,13 @@ def agreement(request: HttpRequest) -> HttpResponse:
 
 @permission_required("screening.view_outcome", raise_exception=True)
 def reliability(request: HttpRequest) -> HttpResponse:
-    answers = Agreement(AgreementForm(request.GET).asked())
+    answers = Agreement(AgreementForm(request.GET).asked(), request.user)
     return HttpResponse(reliability_figure(answers.reliability).to_json(), content_type="application/json")
 
 
 @permission_required("screening.view_outcome", raise_exception=True)
 def lattices(request: HttpRequest) -> HttpResponse:
-    answers = Agreement(AgreementForm(request.GET).asked())
+    answers = Agreement(AgreementForm(request.GET).asked(), request.user)
     codes = codes_of_judged_samples()
     figure = lattice_figure(answers.lattices, [codes[sample] for sample in answers.lattices.calls.sample.tolist()])
     return HttpResponse(figure.to_json(), content_type="application/json")
@@ -54,7 +54,7 @@ def lattices(request: HttpRequest) -> HttpResponse:
 @permission_required("screening.view_outcome", raise_exception=True)
 def ledger_csv(request: HttpRequest) -> HttpResponse:
     """Every call that the page counts beside its outcome, worst first."""
-    answers = Agreement(AgreementForm(request.GET).asked())
+    answers = Agreement(AgreementForm(request.GET).asked(), request.user)
     response = HttpResponse(
         content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="agreement.csv"'}
     )

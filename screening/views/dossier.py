@@ -45,7 +45,7 @@ def saved_as(name: str) -> str:
 
 
 def _context(request: SignedInRequest, code: str) -> dict[str, Any]:
-    samples = Sample.objects.select_related("system", "parent", "made_by", "changed_by")
+    samples = Sample.objects.visible_to(request.user).select_related("system", "parent", "made_by", "changed_by")
     sample = get_object_or_404(samples.prefetch_related("steps", "weighed_masses"), code=code)
     parts = [part for part in PARTS if part in request.GET.getlist("show")] if "chosen" in request.GET else list(PARTS)
     return {

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 
-from samples.models import Reading
+from samples.models import Reading, Sample
 from samples.sentences import translated
 from samples.xrd.bragg import d_from_two_theta, q_from_two_theta
 from screening import figures
@@ -25,7 +25,7 @@ MOST_STACKED = 8
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def pattern_figure(request: HttpRequest, pk: int) -> HttpResponse:
-    reading = _reading(pk)
+    reading = _reading(request, pk)
     figure = figures.pattern_figure(reading.as_pattern(), str(reading.pattern), simulated=reading.pattern.simulated)
     return HttpResponse(figure.to_json(), content_type="application/json")
 
@@ -33,7 +33,8 @@ def pattern_figure(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("samples.view_pattern", raise_exception=True)
 def sample_figure(request: HttpRequest, code: str) -> HttpResponse:
     """The newest patterns of a sample above each other, the newest on top."""
-    of_sample = Reading.objects.current().filter(pattern__sample__code=code, pattern__archived_at=None)
+    sample = get_object_or_404(Sample.objects.visible_to(request.user), code=code)
+    of_sample = Reading.objects.current().filter(pattern__sample=sample, pattern__archived_at=None)
     newest = of_sample.select_related("pattern", "arrays").order_by("-pattern_id")[:MOST_STACKED]
     readings = list(reversed(newest))
     figure = figures.stacked_figure(
@@ -46,7 +47,9 @@ def sample_figure(request: HttpRequest, code: str) -> HttpResponse:
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def evidence_figure(request: HttpRequest, pk: int) -> HttpResponse:
-    result = get_object_or_404(ScreeningResult.objects.select_related("reading__pattern"), pk=pk)
+    result = get_object_or_404(
+        ScreeningResult.objects.visible_to(request.user).select_related("reading__pattern"), pk=pk
+    )
     evidence = result.evidence_values
     if evidence is None:
         raise Http404
@@ -56,12 +59,12 @@ def evidence_figure(request: HttpRequest, pk: int) -> HttpResponse:
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def numbers(request: HttpRequest, pk: int) -> HttpResponse:
-    return numbers_of(_reading(pk))
+    return numbers_of(_reading(request, pk))
 
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def record(request: HttpRequest, pk: int) -> HttpResponse:
-    return record_of(_reading(pk))
+    return record_of(_reading(request, pk))
 
 
 def numbers_of(reading: Reading) -> HttpResponse:
@@ -89,8 +92,9 @@ def record_of(reading: Reading) -> HttpResponse:
     return response
 
 
-def _reading(pk: int) -> Reading:
-    return get_object_or_404(Reading.objects.select_related("pattern__sample", "pattern__file", "arrays"), pk=pk)
+def _reading(request: HttpRequest, pk: int) -> Reading:
+    readings = Reading.objects.visible_to(request.user).select_related("pattern__sample", "pattern__file", "arrays")
+    return get_object_or_404(readings, pk=pk)
 
 
 def _attachment(reading: Reading, content_type: str, ending: str) -> HttpResponse:

@@ -31,7 +31,7 @@ from screening.views.follow_ups import page_of, whole_follow_up
 @permission_required("screening.change_followup", raise_exception=True)
 def evidence(request: SignedInRequest, pk: int) -> HttpResponse:
     """Fill in phases and lattice lengths; "check" reads them and saves nothing."""
-    filled = whole_follow_up(pk)
+    filled = whole_follow_up(request.user, pk)
     phases = PhaseFormSet(request.POST or None, rows=filled.phases.all(), prefix="phases")
     lattice = LatticeFormSet(
         request.POST or None, rows=filled.lattice_measurements.all(), prefix="lattice", follow_up=filled
@@ -79,7 +79,7 @@ def convert(request: HttpRequest, pk: int) -> HttpResponse:
     """The length of one row in every convention, while it is typed; `row` is the prefix of its fields."""
     row = request.GET.get("row", "")
     typed = {name: request.GET.get(f"{row}-{name}", "") for name in ("value", "unit", "convention")}
-    follow_up = get_object_or_404(FollowUp.objects.select_related("prompted_by"), pk=pk)
+    follow_up = get_object_or_404(FollowUp.objects.visible_to(request.user).select_related("prompted_by"), pk=pk)
     quoted, predicted = read_length(typed), follow_up.predicted_a_r
     context = {"quoted": quoted, "doubt": quoted and quoted.doubt(predicted), "predicted": predicted}
     return render(request, "screening/_conversion.html", context)
@@ -89,7 +89,7 @@ def convert(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("screening.add_evidencefile", raise_exception=True)
 def add_files(request: SignedInRequest, pk: int) -> HttpResponse:
     """Keep what was sent; a file that cannot be kept is told, the others are kept."""
-    filled = whole_follow_up(pk)
+    filled = whole_follow_up(request.user, pk)
     form = FilesForm(request.POST, request.FILES)
     if not form.is_valid():
         return page_of(request, filled, files_form=form)
@@ -114,7 +114,7 @@ def add_files(request: SignedInRequest, pk: int) -> HttpResponse:
 @permission_required("screening.view_evidencefile", raise_exception=True)
 def download(request: HttpRequest, pk: int) -> FileResponse:
     """The file as it came. Always a download, never something that a browser opens: it is a stranger's file."""
-    return original_of(get_object_or_404(EvidenceFile.objects.without_thumbnails(), pk=pk))
+    return original_of(get_object_or_404(EvidenceFile.objects.visible_to(request.user).without_thumbnails(), pk=pk))
 
 
 def original_of(file: EvidenceFile) -> FileResponse:
@@ -129,7 +129,7 @@ def original_of(file: EvidenceFile) -> FileResponse:
 @permission_required("screening.view_evidencefile", raise_exception=True)
 def thumbnail(request: HttpRequest, pk: int) -> HttpResponse:
     """The small picture of our own making."""
-    image = get_object_or_404(EvidenceFile.objects.only("thumbnail", "sha256", "name"), pk=pk)
+    image = get_object_or_404(EvidenceFile.objects.visible_to(request.user).only("thumbnail", "sha256", "name"), pk=pk)
     if not image.thumbnail:
         raise Http404
     disposition = content_disposition_header(as_attachment=False, filename=f"{image.sha256[:12]}.jpg") or "inline"
@@ -145,7 +145,9 @@ def thumbnail(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("screening.change_evidencefile", raise_exception=True)
 def archive_file(request: SignedInRequest, pk: int) -> HttpResponse:
     """Take a file out of the evidence, or put it back."""
-    file = get_object_or_404(EvidenceFile.objects.without_thumbnails().select_related("follow_up"), pk=pk)
+    file = get_object_or_404(
+        EvidenceFile.objects.visible_to(request.user).without_thumbnails().select_related("follow_up"), pk=pk
+    )
     if file.archived_at:
         file.restore(request.user, said_why(request))
         messages.success(request, _("“%(name)s” is back among the evidence.") % {"name": file})

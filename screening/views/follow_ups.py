@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpResponse
@@ -34,7 +35,7 @@ CHOICES = {
 def follow_up_list(request: SignedInRequest) -> HttpResponse:
     """What is asked for, the most urgent first; one's own, the overdue ones, and what is finished."""
     shown = request.GET.get("show", "open")
-    rows = CHOICES.get(shown, FollowUpQuerySet.unfinished)(FollowUp.objects.all())
+    rows = CHOICES.get(shown, FollowUpQuerySet.unfinished)(FollowUp.objects.visible_to(request.user))
     if shown == "mine":
         rows = rows.assigned_to(request.user)
     ordered = rows.order_by("-closed_at", "-pk") if shown == "finished" else rows.by_urgency()
@@ -59,7 +60,7 @@ def new(request: SignedInRequest) -> HttpResponse:
             request, _("A follow-up is opened from a verdict or a sample. Give the pattern its sample first.")
         )
         return redirect("screening:follow-up-list")
-    form = PlanForm(request.POST or None, initial={"question": review.reason} if review else None)
+    form = PlanForm(request.POST or None, sample=sample, initial={"question": review.reason} if review else None)
     if form.is_valid():
         try:
             opened = FollowUp.objects.open(sample, request.user, review=review, **form.asked())
@@ -74,14 +75,14 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 @permission_required("screening.view_followup", raise_exception=True)
 def follow_up(request: SignedInRequest, pk: int) -> HttpResponse:
-    return page_of(request, whole_follow_up(pk))
+    return page_of(request, whole_follow_up(request.user, pk))
 
 
 @permission_required("screening.add_followup", raise_exception=True)
 def plan(request: SignedInRequest, pk: int) -> HttpResponse:
     """Change what is asked, of whom and until when."""
-    planned = get_object_or_404(FollowUp.objects.select_related("sample"), pk=pk)
-    form = PlanForm(request.POST or None, instance=planned)
+    planned = get_object_or_404(FollowUp.objects.visible_to(request.user).select_related("sample"), pk=pk)
+    form = PlanForm(request.POST or None, sample=planned.sample, instance=planned)
     context: dict[str, Any] = {"form": form, "follow_up": planned, "sample": planned.sample}
     if form.is_valid():
         try:
@@ -94,7 +95,7 @@ def plan(request: SignedInRequest, pk: int) -> HttpResponse:
         except FollowUpConflict as conflict:
             typed = request.POST.copy()
             typed["edition"] = str(conflict.stored.edition)
-            context |= {"form": PlanForm(typed, instance=planned), "stored": conflict.stored}
+            context |= {"form": PlanForm(typed, sample=planned.sample, instance=planned), "stored": conflict.stored}
             return render(request, "screening/follow_up_form.html", context, status=409)
         messages.success(request, _("Saved."))
         return redirect(planned)
@@ -105,14 +106,14 @@ def plan(request: SignedInRequest, pk: int) -> HttpResponse:
 @permission_required("screening.add_outcome", raise_exception=True)
 def sign(request: SignedInRequest, pk: int) -> HttpResponse:
     """Sign an outcome, for one technique or overall."""
-    signed = whole_follow_up(pk)
+    signed = whole_follow_up(request.user, pk)
     form = _outcome_form(signed, request)
     if form.is_valid():
         try:
             outcome = signed.sign(request.user, **form.said())
         except FollowUpError as error:
             form.add_error(None, translated(error.sentence))
-            signed = whole_follow_up(pk)
+            signed = whole_follow_up(request.user, pk)
         else:
             said = {"scope": outcome.scope, "verdict": outcome.get_verdict_display()}
             messages.success(request, _("Signed: %(scope)s, %(verdict)s.") % said)
@@ -123,7 +124,7 @@ def sign(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("screening.add_followup", raise_exception=True)
 def call_off(request: SignedInRequest, pk: int) -> HttpResponse:
-    called_off = whole_follow_up(pk)
+    called_off = whole_follow_up(request.user, pk)
     form = CallOffForm(request.POST)
     if not form.is_valid():
         return page_of(request, called_off, call_off_form=form)
@@ -135,7 +136,7 @@ def call_off(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("screening.add_followup", raise_exception=True)
 def take_up(request: SignedInRequest, pk: int) -> HttpResponse:
-    taken_up = get_object_or_404(FollowUp, pk=pk)
+    taken_up = get_object_or_404(FollowUp.objects.visible_to(request.user), pk=pk)
     taken_up.take_up(request.user)
     messages.success(request, _("The follow-up is taken up again."))
     return redirect(taken_up)
@@ -170,9 +171,9 @@ def page_of(
     return render(request, "screening/follow_up.html", context, status=422 if wrong else 200)
 
 
-def whole_follow_up(pk: int) -> FollowUp:
+def whole_follow_up(person: User, pk: int) -> FollowUp:
     """A follow-up with all that its page shows."""
-    related = FollowUp.objects.select_related(
+    related = FollowUp.objects.visible_to(person).select_related(
         *("sample__system", "assigned_to", "opened_by", "review__signer"),
         *("prompted_by__reading__pattern", "prompted_by__model_version"),
     )
@@ -200,9 +201,12 @@ def _review_of(request: SignedInRequest) -> Review | None:
     pk = request.GET.get("review", "")
     if not (pk.isdecimal() and len(pk) < 19):
         return None
-    reviews = Review.objects.standing().select_related("result__reading__pattern__sample", "signer")
+    reviews = (
+        Review.objects.visible_to(request.user).standing().select_related("result__reading__pattern__sample", "signer")
+    )
     return reviews.filter(pk=int(pk), verdict=Review.Verdict.FOLLOW_UP).first()
 
 
 def _sample_of(request: SignedInRequest) -> Sample | None:
-    return Sample.objects.filter(code__iexact=plain_text(request.GET.get("sample", ""))).first()
+    visible = Sample.objects.visible_to(request.user)
+    return visible.filter(code__iexact=plain_text(request.GET.get("sample", ""))).first()

@@ -33,7 +33,7 @@ def inbox(request: PageRequest) -> HttpResponse:
     changes = request.method == "POST" and request.user.has_perm("samples.change_pattern")
     if changes and "each" in request.POST:
         return _give_each(request)
-    form = InboxForm(request.POST if changes else None)
+    form = InboxForm(request.POST if changes else None, by=request.user)
     if form.is_valid():
         sample = form.cleaned_data["sample"]
         n = form.cleaned_data["patterns"].move_to(sample, request.user)
@@ -51,14 +51,14 @@ def _give_each(request: PageRequest) -> HttpResponse:
         said = ngettext("%(n)s pattern has its sample now.", "%(n)s patterns have their samples now.", n)
         messages.success(request, said % {"n": n})
     if unknown:
-        return _page(request, InboxForm(), {pk: typed[pk] for pk in unknown})
+        return _page(request, InboxForm(by=request.user), {pk: typed[pk] for pk in unknown})
     return redirect("screening:inbox")
 
 
 @transaction.atomic
 def _moved(typed: dict[int, str], by: User) -> tuple[int, list[int]]:
     """How many were given to their samples, and which have codes that no sample has."""
-    samples = samples_by_code(plain_text(code).lower() for code in typed.values())
+    samples = samples_by_code((plain_text(code).lower() for code in typed.values()), by)
     homes: dict[Sample, list[int]] = {}
     unknown = []
     for pk, code in typed.items():
@@ -67,13 +67,18 @@ def _moved(typed: dict[int, str], by: User) -> tuple[int, list[int]]:
             unknown.append(pk)
         else:
             homes.setdefault(sample, []).append(pk)
-    waiting = Pattern.objects.in_inbox()
+    waiting = Pattern.objects.visible_to(by).in_inbox()
     return sum(waiting.filter(pk__in=pks).move_to(sample, by) for sample, pks in homes.items()), unknown
 
 
 def _page(request: PageRequest, form: InboxForm, unknown: dict[int, str] | None = None) -> HttpResponse:
     rows = Prefetch("received", ReceivedPattern.objects.filter(known=False), to_attr="first_received")
-    waiting = Pattern.objects.in_inbox().select_related("sample", "uploaded_by").with_current_reading()
+    waiting = (
+        Pattern.objects.visible_to(request.user)
+        .in_inbox()
+        .select_related("sample", "uploaded_by")
+        .with_current_reading()
+    )
     page = Paginator(waiting.prefetch_related(rows), INBOX_PAGE).get_page(request.GET.get("page"))
     unknown = unknown or {}
     cards = [

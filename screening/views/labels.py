@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from samples.fields import StyledBoundField, TypedIntegerField
-from samples.models import Sample
+from samples.models import Sample, Viewer
 from screening.labels import MOST_LABELS, STOCKS, Label, Stock, as_pdf, as_svg, is_western, pages
 from screening.search import Search
 
@@ -33,12 +33,12 @@ class LabelForm(forms.Form):
     )
     page = TypedIntegerField(required=False, min_value=1, max_value=MOST_LABELS, widget=forms.HiddenInput)
 
-    def __init__(self, asked: QueryDict) -> None:
+    def __init__(self, asked: QueryDict, person: Viewer) -> None:
         filled = asked.copy()
         filled.setdefault("stock", next(iter(STOCKS)))
         filled.setdefault("start", "1")
         super().__init__(filled)
-        self.codes = asked.getlist("codes")
+        self.person, self.codes = person, asked.getlist("codes")
         self.query = asked.get("q", "")
 
     def clean(self) -> None:
@@ -58,7 +58,8 @@ class LabelForm(forms.Form):
     @property
     def samples(self) -> list[Sample]:
         """By their codes; one more than MOST_LABELS where there are too many."""
-        found = Sample.objects.filter(code__in=self.codes) if self.codes else Search.read(self.query).samples()
+        marked = Sample.objects.visible_to(self.person).filter(code__in=self.codes)
+        found = marked if self.codes else Search.read(self.query).samples(self.person)
         return list(found.order_by("code")[: MOST_LABELS + 1])
 
     @property
@@ -80,7 +81,7 @@ def _labels(request: HttpRequest, samples: list[Sample]) -> list[Label]:
 @permission_required("samples.view_sample", raise_exception=True)
 def labels(request: HttpRequest) -> HttpResponse:
     """What will be printed: paper, first label, and a picture of the first page."""
-    form = LabelForm(request.GET)
+    form = LabelForm(request.GET, request.user)
     context: dict[str, Any] = {"form": form, "asked": request.GET.urlencode()}
     if form.is_valid():
         samples = form.samples
@@ -115,7 +116,7 @@ def labels_svg(request: HttpRequest) -> HttpResponse:
 
 def _valid(request: HttpRequest) -> LabelForm:
     """What the page of labels has linked to is always valid."""
-    form = LabelForm(request.GET)
+    form = LabelForm(request.GET, request.user)
     if not form.is_valid():
         raise Http404
     return form

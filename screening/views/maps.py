@@ -20,11 +20,11 @@ MOST_SIDE_BY_SIDE = 6
 @permission_required("samples.view_alloysystem", raise_exception=True)
 def side_by_side(request: HttpRequest) -> HttpResponse:
     """The maps of the systems that were marked; of those with the highest scores where none was."""
-    standings = [one for one in system_standings() if one.n_samples and len(one.system.elements) > 1]
+    standings = [one for one in system_standings(request.user) if one.n_samples and len(one.system.elements) > 1]
     marked = request.GET.getlist("system")
     shown = [one for one in standings if one.system.key in marked] or standings
     context = {
-        "maps": [(one, AlloyMap(one.system)) for one in shown[:MOST_SIDE_BY_SIDE]],
+        "maps": [(one, AlloyMap(one.system, request.user)) for one in shown[:MOST_SIDE_BY_SIDE]],
         "n_left_out": max(len(marked) - MOST_SIDE_BY_SIDE, 0),
         "most": MOST_SIDE_BY_SIDE,
     }
@@ -57,7 +57,7 @@ def map_csv(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _map(request: HttpRequest, key: str) -> AlloyMap:
-    return AlloyMap(get_object_or_404(AlloySystem, key=key), request.GET.getlist("axis"))
+    return AlloyMap(get_object_or_404(AlloySystem, key=key), request.user, request.GET.getlist("axis"))
 
 
 def _rounded(position: tuple[float, ...]) -> list[float]:

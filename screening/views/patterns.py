@@ -32,21 +32,21 @@ START_A_R = 5.0
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def pattern(request: PageRequest, pk: int) -> HttpResponse:
-    return _page(request, _card(pk))
+    return _page(request, _card(request, pk))
 
 
 @permission_required("samples.view_pattern", raise_exception=True)
 def call(request: PageRequest, pk: int) -> HttpResponse:
     """The call alone: the page asks for it until it stands."""
-    card = _card(pk)
+    card = _card(request, pk)
     return render(request, "screening/_call.html", {"card": card, "why": why_of(card.result)})
 
 
 @require_POST
 @permission_required("samples.change_pattern", raise_exception=True)
 def move(request: PageRequest, pk: int) -> HttpResponse:
-    card = _card(pk)
-    form = MoveForm(request.POST)
+    card = _card(request, pk)
+    form = MoveForm(request.POST, by=request.user)
     if not form.is_valid():
         return _page(request, card, move_form=form)
     card.pattern.move_to(form.cleaned_data["sample"], request.user, said_why(request))
@@ -58,7 +58,7 @@ def move(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def archive(request: PageRequest, pk: int) -> HttpResponse:
     """Put the pattern away, or take it out of the archive again; nothing is deleted."""
-    pattern = get_object_or_404(Pattern, pk=pk)
+    pattern = get_object_or_404(Pattern.objects.visible_to(request.user), pk=pk)
     if pattern.archived_at:
         pattern.restore(request.user, said_why(request))
         messages.success(request, _("Restored from the archive."))
@@ -72,10 +72,10 @@ def archive(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def mark(request: PageRequest, pk: int) -> HttpResponse:
     """A measurement, or the scan of a blank or an empty holder, which is not screened."""
+    pattern = get_object_or_404(Pattern.objects.visible_to(request.user), pk=pk)
     kind = request.POST.get("kind", "")
     if kind not in Pattern.Kind.values:
         return HttpResponseBadRequest()
-    pattern = get_object_or_404(Pattern, pk=pk)
     ScreeningRun.objects.mark(pattern, Pattern.Kind(kind), request.user, said_why(request))
     return redirect("screening:pattern", pk)
 
@@ -84,8 +84,8 @@ def mark(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.add_reading", raise_exception=True)
 def correct(request: PageRequest, pk: int) -> HttpResponse:
     """A new reading, screened at once; the old one stays."""
-    card = _card(pk)
-    form = CorrectionForm(request.POST, pattern=card.pattern)
+    card = _card(request, pk)
+    form = CorrectionForm(request.POST, pattern=card.pattern, by=request.user)
     if form.is_valid():
         try:
             ScreeningRun.objects.correct(card.pattern, request.user, **form.cleaned_data)
@@ -100,7 +100,7 @@ def correct(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("samples.add_pattern", raise_exception=True)
 def retry(request: PageRequest, pk: int) -> HttpResponse:
-    ScreeningRun.objects.retry(get_object_or_404(Pattern, pk=pk), request.user)
+    ScreeningRun.objects.retry(get_object_or_404(Pattern.objects.visible_to(request.user), pk=pk), request.user)
     return _back(request, pk)
 
 
@@ -108,7 +108,7 @@ def retry(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.view_pattern", raise_exception=True)
 def refine(request: PageRequest, pk: int) -> HttpResponse:
     """Pick the peaks and refine a_R on them; nothing is stored."""
-    card = _card(pk)
+    card = _card(request, pk)
     form = RefinementForm(request.POST)
     refinement = None
     if card.reading and form.is_valid():
@@ -120,8 +120,12 @@ def refine(request: PageRequest, pk: int) -> HttpResponse:
     return _page(request, card, refinement_form=form, refinement=refinement)
 
 
-def _card(pk: int) -> Card:
-    patterns = Pattern.objects.select_related("sample__system", "file", "uploaded_by").with_current_reading()
+def _card(request: PageRequest, pk: int) -> Card:
+    patterns = (
+        Pattern.objects.visible_to(request.user)
+        .select_related("sample__system", "file", "uploaded_by")
+        .with_current_reading()
+    )
     return cards_of([get_object_or_404(patterns, pk=pk)])[0]
 
 
@@ -152,8 +156,10 @@ def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:
         "other_results": _other_results(card),
         "previous": previous,
         "next": following,
-        "move_form": MoveForm(initial={"sample": card.pattern.sample}),
-        "correction_form": CorrectionForm(pattern=card.pattern, initial={"wavelength": figure["facts"]["wavelength"]}),
+        "move_form": MoveForm(by=request.user, initial={"sample": card.pattern.sample}),
+        "correction_form": CorrectionForm(
+            pattern=card.pattern, by=request.user, initial={"wavelength": figure["facts"]["wavelength"]}
+        ),
         "refinement_form": RefinementForm(
             initial={
                 "quasilattice_constant": figure["a_r"],

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, Max, Q
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -36,7 +36,7 @@ N_NEWEST = 10
 def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) -> HttpResponse:
     """What waits, in the order asked for; several calls can be judged at once."""
     queue = ReviewQueue.asked(request.user, request.GET)
-    waiting = Candidate.objects.waiting().current().order_by(*ORDERS[queue.order])
+    waiting = Candidate.objects.visible_to(request.user).waiting().current().order_by(*ORDERS[queue.order])
     if queue.system_key:
         waiting = waiting.filter(system_key=queue.system_key)
     shown = waiting.select_related("result__reading__pattern__sample", "claimed_by").defer("result__evidence")
@@ -45,10 +45,10 @@ def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) 
         "orders": ORDER_WORDS.items(),
         "page": Paginator(shown, ROWS_A_PAGE).get_page(request.GET.get("page")),
         "systems": AlloySystem.objects.all(),
-        "n_by_level": _counted_by_level(),
-        "agreement": agreement_of_readers(),
+        "n_by_level": _counted_by_level(request.user),
+        "agreement": agreement_of_readers(request.user),
         "judged": _newest_verdicts(request.user),
-        "form": form or BatchVerdictForm(),
+        "form": form or BatchVerdictForm(by=request.user),
         "is_blind": _is_blind(request),
     }
     return render(request, "screening/review_list.html", context, status=422 if form and form.errors else 200)
@@ -58,7 +58,7 @@ def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) 
 @permission_required("screening.add_review", raise_exception=True)
 def batch(request: SignedInRequest) -> HttpResponse:
     """Sign one verdict for each of the marked calls; those that cannot be signed are told, the others stand."""
-    form = BatchVerdictForm(request.POST)
+    form = BatchVerdictForm(request.POST, by=request.user)
     if not form.is_valid():
         return review_list(request, form)
     refused = []
@@ -84,7 +84,7 @@ def batch(request: SignedInRequest) -> HttpResponse:
 def review_next(request: SignedInRequest) -> HttpResponse:
     """Take the next candidate, after (or before) the one that the address names."""
     queue = ReviewQueue.asked(request.user, request.GET)
-    after, before = _named(request.GET, "after"), _named(request.GET, "before")
+    after, before = _named(request, "after"), _named(request, "before")
     taken = queue.take_previous(before) if before else queue.take_next(after)
     left = before or after
     if left and taken:
@@ -98,7 +98,7 @@ def review_next(request: SignedInRequest) -> HttpResponse:
 @permission_required("screening.add_review", raise_exception=True)
 def review(request: SignedInRequest, pk: int) -> HttpResponse:
     """One candidate: its evidence, and the verdict on it."""
-    candidate = get_object_or_404(_with_sample(), result=pk)
+    candidate = get_object_or_404(_with_sample(request.user), result=pk)
     queue = ReviewQueue.asked(request.user, request.GET)
     form = VerdictForm(request.POST or None)
     if form.is_valid():
@@ -117,7 +117,7 @@ def review(request: SignedInRequest, pk: int) -> HttpResponse:
 @permission_required("screening.add_review", raise_exception=True)
 def undo(request: SignedInRequest, pk: int) -> HttpResponse:
     """Take one's own verdict back, and look at its call again."""
-    given = get_object_or_404(Review, pk=pk)
+    given = get_object_or_404(Review.objects.visible_to(request.user), pk=pk)
     try:
         given.withdraw(request.user, reason="Undone in the review queue.")
     except ReviewError as error:
@@ -160,7 +160,7 @@ def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, fo
         "pattern": pattern,
         "sample": sample,
         "steps": sample.steps.all() if sample else [],
-        "sisters": sisters(sample) if sample else [],
+        "sisters": sisters(sample, reviewer) if sample else [],
         "others": _other_patterns(pattern),
         "phases": phases.within(sample.system.elements) if sample else list(phases.defer("sticks")),
         "form": form,
@@ -175,24 +175,29 @@ def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, fo
         "others_said": result.reviews.standing().exclude(signer=reviewer).select_related("signer")
         if own or candidate.closed_at
         else [],
-        "last": Review.objects.filter(signer=reviewer).select_related("result__reading__pattern").standing().first(),
+        "last": Review.objects.visible_to(reviewer)
+        .filter(signer=reviewer)
+        .select_related("result__reading__pattern")
+        .standing()
+        .first(),
         "reasons": _reasons_of(request),
         "review_keys": True,
     }
     return render(request, "screening/review.html", context, status=422 if form.errors else 200)
 
 
-def _with_sample() -> CandidateQuerySet:
-    return Candidate.objects.select_related(
+def _with_sample(person: User) -> CandidateQuerySet:
+    return Candidate.objects.visible_to(person).select_related(
         "result__model_version", "result__reading__pattern__sample__system", "result__reading__pattern__sample__parent",
         "result__reading__pattern__uploaded_by", "claimed_by",
     ).defer("result__model_version__config")  # fmt: skip
 
 
-def _named(asked: QueryDict, name: str) -> Candidate | None:
+def _named(request: SignedInRequest, name: str) -> Candidate | None:
     """The candidate whose result the address names."""
-    pk = asked.get(name, "")
-    return Candidate.objects.filter(result=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
+    pk = request.GET.get(name, "")
+    candidates = Candidate.objects.visible_to(request.user)
+    return candidates.filter(result=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
 
 
 def _is_blind(request: SignedInRequest) -> bool:
@@ -207,14 +212,14 @@ def _other_patterns(pattern: Pattern) -> list[Card]:
     return cards_of(others.select_related("sample").with_current_reading()[:8])
 
 
-def _counted_by_level() -> dict[str, int]:
-    counted = Candidate.objects.waiting().order_by("level").values("level").annotate(n=Count("pk"))
+def _counted_by_level(person: User) -> dict[str, int]:
+    counted = Candidate.objects.visible_to(person).waiting().order_by("level").values("level").annotate(n=Count("pk"))
     return {row["level"]: row["n"] for row in counted}
 
 
 def _newest_verdicts(reader: User) -> list[Review]:
     """One's own, and those on calls that no second reader is still to judge."""
-    told = Review.objects.filter(Q(signer=reader) | Q(result__candidate__closed_at__isnull=False))
+    told = Review.objects.visible_to(reader).filter(Q(signer=reader) | Q(result__candidate__closed_at__isnull=False))
     return list(told.select_related("result__reading__pattern", "signer").defer("result__evidence")[:N_NEWEST])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -55,7 +56,7 @@ def rules(request: PageRequest) -> HttpResponse:
     context = {
         "formset": formset,
         "names": names,
-        "trials": _tried(tried, own),
+        "trials": _tried(request.user, tried, own),
         "in_force": in_force,
         "may_change": may_change,
         "is_trial": typed is not None,
@@ -65,9 +66,9 @@ def rules(request: PageRequest) -> HttpResponse:
     )
 
 
-def _tried(rules: list[MatchingRule], own: list[str]) -> list[Trial]:
+def _tried(person: User, rules: list[MatchingRule], own: list[str]) -> list[Trial]:
     """What ``rules`` find for ``own`` names, and for those of the files that came last."""
-    recent = Pattern.objects.select_related("sample").with_current_reading()[:RECENT]
+    recent = Pattern.objects.visible_to(person).select_related("sample").with_current_reading()[:RECENT]
     paths = dict(
         ReceivedPattern.objects.filter(pattern__in=[pattern.pk for pattern in recent], known=False)
         .exclude(path="")
@@ -79,5 +80,5 @@ def _tried(rules: list[MatchingRule], own: list[str]) -> list[Trial]:
         in_file = str(reading.metadata.get("sample_name") or "") if reading else ""
         named.append(Named(paths.get(pattern.pk, pattern.name), in_file))
     codes = [""] * len(own) + [pattern.sample.code if pattern.sample else "" for pattern in recent]
-    findings = SampleMatcher(rules).find_all(named)
+    findings = SampleMatcher(person, rules).find_all(named)
     return [Trial(*trial) for trial in zip(named, findings, codes, strict=True)]

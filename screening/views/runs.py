@@ -45,13 +45,13 @@ MOST_CODES = 12
 @permission_required("samples.view_pattern", raise_exception=True)
 def run_list(request: PageRequest) -> HttpResponse:
     """All uploads, the newest first; a fixed number of queries."""
-    runs = ScreeningRun.objects.uploads().select_related("started_by", "undone_by")
+    runs = ScreeningRun.objects.visible_to(request.user).uploads().select_related("started_by", "undone_by")
     if request.GET.get("mine"):
         runs = runs.filter(started_by=request.user)
     page = Paginator(runs, RUNS_A_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     counts: dict[int, dict[str, int]] = {run.pk: {} for run in shown}
-    rows = ReceivedPattern.objects.with_standing().filter(run__in=shown).order_by()
+    rows = ReceivedPattern.objects.visible_to(request.user).with_standing().filter(run__in=shown).order_by()
     for run, standing, n in rows.values_list("run", "standing").annotate(n=Count("pk")):  # type: ignore[misc]  # annotated
         counts[run][standing] = n
     table = [(run, sum(counts[run.pk].values()), _named(counts[run.pk])) for run in shown]
@@ -67,8 +67,8 @@ def run(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.view_pattern", raise_exception=True)
 def cards(request: PageRequest, pk: int) -> HttpResponse:
     """What has changed in a run since it was last asked for: one request for all of its cards."""
-    run = get_object_or_404(ScreeningRun, pk=pk)
-    cards = cards_of_run(run)
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user), pk=pk)
+    cards = cards_of_run(run, request.user)
     context = run_context(request, run, cards)
     shown = _shown(request, cards)
     ask_again = context["progress"].is_incomplete
@@ -80,11 +80,11 @@ def cards(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def correct(request: PageRequest, pk: int) -> HttpResponse:
     """The samples that were typed into rows: one row by htmx, all of them without script."""
-    run = get_object_or_404(ScreeningRun, pk=pk)
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user), pk=pk)
     typed = typed_codes(request)
-    problems = run.received.correct(typed, request.user)
+    problems = run.received.visible_to(request.user).correct(typed, request.user)
     if request.htmx:
-        cards = [card for card in cards_of_run(run) if card.pattern.pk in typed]
+        cards = [card for card in cards_of_run(run, request.user) if card.pattern.pk in typed]
         return render(request, "screening/_corrected.html", {"run": run, "cards": _told(cards, problems, typed)})
     if problems:
         return _page(request, pk, problems=problems, typed=typed)
@@ -96,8 +96,8 @@ def correct(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def move(request: PageRequest, pk: int) -> HttpResponse:
     """Give the marked rows to one sample."""
-    run = get_object_or_404(ScreeningRun, pk=pk)
-    form = MarkedRowsForm(request.POST, rows=run.received.all())
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user), pk=pk)
+    form = MarkedRowsForm(request.POST, by=request.user, rows=run.received.visible_to(request.user))
     if not form.is_valid():
         return _page(request, pk, form=form)
     sample, n = (
@@ -113,9 +113,9 @@ def move(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def set_aside(request: PageRequest, pk: int) -> HttpResponse:
     """Archive the marked rows, such as scans of a file that are not wanted, or take them back."""
-    run = get_object_or_404(ScreeningRun, pk=pk)
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user), pk=pk)
     rows = [number for number in request.POST.getlist("rows") if number.isdecimal()]
-    patterns = Pattern.objects.filter(received__run=run, pk__in=rows)
+    patterns = Pattern.objects.visible_to(request.user).filter(received__run=run, pk__in=rows)
     if request.POST.get("back"):
         n = patterns.restore(request.user)
         said = ngettext("%(n)s pattern is back.", "%(n)s patterns are back.", n)
@@ -133,8 +133,8 @@ def set_aside(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def log_samples(request: PageRequest, pk: int) -> HttpResponse:
     """Log the marked new samples, all or none, and give them their patterns."""
-    run = get_object_or_404(ScreeningRun, pk=pk)
-    form = NewSamplesForm(request.POST, rows=run.received.proposing())
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user), pk=pk)
+    form = NewSamplesForm(request.POST, rows=run.received.visible_to(request.user).proposing())
     if form.is_valid():
         try:
             n = run.log_samples(form.samples(), request.user)
@@ -152,7 +152,7 @@ def log_samples(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("samples.change_pattern", raise_exception=True)
 def undo(request: PageRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(ScreeningRun.objects.uploads(), pk=pk)
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user).uploads(), pk=pk)
     if run.undo(request.user):
         messages.success(request, _("The upload is undone: what it brought is in the archive. Nothing was deleted."))
     return _back(request, run)
@@ -161,7 +161,7 @@ def undo(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("samples.change_pattern", raise_exception=True)
 def redo(request: PageRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(ScreeningRun.objects.uploads().exclude(undone_at=None), pk=pk)
+    run = get_object_or_404(ScreeningRun.objects.visible_to(request.user).uploads().exclude(undone_at=None), pk=pk)
     if run.redo(request.user):
         messages.success(request, _("The upload is back, as it was."))
     return _back(request, run)
@@ -171,7 +171,8 @@ def redo(request: PageRequest, pk: int) -> HttpResponse:
 def codes(request: PageRequest) -> HttpResponse:
     """Codes that begin as it was typed, as options of a list."""
     begun = plain_text(request.GET.get("q", ""))
-    samples = Sample.objects.current().filter(code__istartswith=begun) if begun else Sample.objects.none()
+    samples = Sample.objects.visible_to(request.user).current()
+    samples = samples.filter(code__istartswith=begun) if begun else samples.none()
     found = samples.order_by("code").values_list("code", "composition_text")[:MOST_CODES]
     return render(request, "screening/_codes.html", {"found": found})
 
@@ -190,7 +191,7 @@ def run_context(request: PageRequest, run: ScreeningRun, cards: list[Card]) -> d
         "run": run,
         "progress": Progress.of(cards),
         "asked_at": timezone.now(),
-        "target": Sample.objects.current().filter(code__iexact=code).first() if code else None,
+        "target": Sample.objects.visible_to(request.user).current().filter(code__iexact=code).first() if code else None,
         "query": urlencode(kept),
         "packed": PackedFolder.objects.unfinished().filter(run=run, run__started_by=request.user).first(),
     }
@@ -219,8 +220,10 @@ def _page(
     **forms: Any,
 ) -> HttpResponse:
     """The whole page, with what was filled in wrongly shown again as it was typed."""
-    shown = get_object_or_404(ScreeningRun.objects.select_related("started_by", "undone_by"), pk=pk)
-    cards = cards_of_run(shown)
+    shown = get_object_or_404(
+        ScreeningRun.objects.visible_to(request.user).select_related("started_by", "undone_by"), pk=pk
+    )
+    cards = cards_of_run(shown, request.user)
     counts = Counter(card.standing for card in cards)
     page = Paginator(_wanted(request, cards), ROWS_A_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -231,7 +234,7 @@ def _page(
         "n_rows": len(cards),
         "show": request.GET.get("show", ""),
         "refused": shown.refused.all(),
-        "form": MarkedRowsForm(rows=shown.received.none()),
+        "form": MarkedRowsForm(by=request.user, rows=shown.received.none()),
         "new_samples": NewSamplesForm(rows=[card.row for card in cards if card.row and card.standing == "new_sample"]),
         "marked": set(request.POST.getlist("rows")),
         **forms,

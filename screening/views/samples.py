@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from samples.comment_forms import CommentForm
 from samples.comparison import compositions_by_element
-from samples.models import AlloySystem, Comment, Following, Pattern, Sample
+from samples.models import AlloySystem, Comment, Following, Pattern, Sample, hidden_from
 from samples.requests import SignedInRequest
 from screening.maps import AlloyMap
 from screening.models import FollowUp, SavedView, ScreeningResult
@@ -27,13 +27,13 @@ from screening.timeline import timeline
 @permission_required("samples.view_sample", raise_exception=True)
 def sample_list(request: SignedInRequest) -> HttpResponse:
     """The samples that answer to the line in the search box; what the form asks is first written into that line."""
-    form = SearchForm(request.GET if "form" in request.GET else None)
+    form = SearchForm(request.GET if "form" in request.GET else None, by=request.user)
     if form.is_valid():
         return redirect(with_line(request.GET, form.line))
     search = Search.read(request.GET.get("q", ""))
-    table = SampleTable(search.samples(), request.GET)
+    table = SampleTable(search.samples(request.user), request.GET)
     chips = [(term, table.address(q=search.without(term))) for term in search.terms]
-    views = SavedView.objects.seen_by(request.user)
+    views = SavedView.objects.kept().visible_to(request.user)
     context = {
         "form": form,
         "search": search,
@@ -56,9 +56,9 @@ def with_line(asked: QueryDict, line: str) -> str:
 @permission_required("samples.view_sample", raise_exception=True)
 def sample(request: SignedInRequest, code: str) -> HttpResponse:
     shown = get_object_or_404(
-        Sample.objects.select_related("system", "parent", "made_by", "changed_by").prefetch_related(
-            "steps", "weighed_masses"
-        ),
+        Sample.objects.visible_to(request.user)
+        .select_related("system", "parent", "made_by", "changed_by", "project")
+        .prefetch_related("steps", "weighed_masses"),
         code=code,
     )
     patterns = Pattern.objects.current().filter(sample=shown).select_related("uploaded_by").with_current_reading()
@@ -88,9 +88,9 @@ def sample(request: SignedInRequest, code: str) -> HttpResponse:
 
 
 @permission_required("samples.view_sample", raise_exception=True)
-def by_label(request: HttpRequest, pk: int) -> HttpResponse:
+def by_label(request: SignedInRequest, pk: int) -> HttpResponse:
     """Where the QR code of a label leads: short, and right also after the sample has got another code."""
-    return redirect(get_object_or_404(Sample, pk=pk))
+    return redirect(get_object_or_404(Sample.objects.visible_to(request.user), pk=pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,12 @@ def _pattern_rows(patterns: list[Pattern], results: list[ScreeningResult]) -> li
 
 
 @permission_required("samples.view_alloysystem", raise_exception=True)
-def system_list(request: HttpRequest) -> HttpResponse:
-    context = {"standings": system_standings(), "points": LEVEL_POINTS}
+def system_list(request: SignedInRequest) -> HttpResponse:
+    context = {
+        "standings": system_standings(request.user),
+        "points": LEVEL_POINTS,
+        "is_in_part": bool(hidden_from(request.user)),
+    }
     return render(request, "screening/system_list.html", context)
 
 
@@ -122,14 +126,14 @@ def system(request: SignedInRequest, key: str) -> HttpResponse:
     if in_order != key:
         return redirect("screening:system", in_order)
     shown = get_object_or_404(AlloySystem, key=key)
-    table = SampleTable(Sample.objects.current().for_system(shown), request.GET)
-    standing = next(standing for standing in system_standings() if standing.system == shown)
+    table = SampleTable(Sample.objects.visible_to(request.user).current().for_system(shown), request.GET)
+    standing = next(standing for standing in system_standings(request.user) if standing.system == shown)
     context = {
         "system": shown,
         "standing": standing,
         "table": table,
         "points": LEVEL_POINTS,
-        "map": AlloyMap(shown, request.GET.getlist("axis")),
+        "map": AlloyMap(shown, request.user, request.GET.getlist("axis")),
     }
     context["is_followed"] = Following.objects.is_followed(request.user, shown)
     return render(request, "screening/system.html", context)

@@ -91,7 +91,7 @@ def edit_view(request: SignedInRequest, pk: int) -> HttpResponse:
 def saved_views(request: SignedInRequest) -> HttpResponse:
     """Mine, those that others share, and my trash."""
     context = {
-        "views": SavedView.objects.seen_by(request.user),
+        "views": SavedView.objects.kept().visible_to(request.user),
         "trashed": SavedView.objects.filter(owner=request.user).exclude(trashed_at=None).order_by("-trashed_at"),
     }
     return render(request, "screening/saved_views.html", context)

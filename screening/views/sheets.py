@@ -24,7 +24,7 @@ RIGHT = {SYNTHESIS: "samples.view_synthesisstep", MASSES: "samples.view_weighedm
 def export(request: SignedInRequest) -> HttpResponse:
     """What the line in the search box finds (?q=), as a workbook with all tables, or as CSV: &as=csv&table=synthesis."""
     asked = request.GET
-    samples = Search.read(asked.get("q", "")).samples().order_by("-made_at", "-pk")
+    samples = Search.read(asked.get("q", "")).samples(request.user).order_by("-made_at", "-pk")
     if "empty" in asked:
         samples = samples.none()
     if samples.count() > MAX_LINES:

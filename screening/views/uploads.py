@@ -32,14 +32,18 @@ SECONDS_A_STEP_WITHOUT_SCRIPT = 15.0
 def upload(request: PageRequest) -> HttpResponse:
     """Take files in; the browser sends many in groups of one run and gets the cards of each group at once."""
     if request.method != "POST":
-        return render(request, "screening/upload.html", {"form": UploadForm(initial=request.GET.dict())})
-    form = UploadForm(request.POST)
+        return render(
+            request, "screening/upload.html", {"form": UploadForm(by=request.user, initial=request.GET.dict())}
+        )
+    form = UploadForm(request.POST, by=request.user)
     files = request.FILES.getlist("files")
     if not files:
         form.add_error(None, _("No file arrived. Choose one or more files and send them again."))
     if not form.is_valid():
         return render(request, "screening/upload.html", {"form": form}, status=422)
-    run = _run_to_join(request) or ScreeningRun.objects.start(ScreeningRun.Why.UPLOAD, by=request.user)
+    run = _run_to_join(request) or ScreeningRun.objects.start(
+        ScreeningRun.Why.UPLOAD, by=request.user, project=form.cleaned_data.get("project")
+    )
     sample = form.cleaned_data["sample"]
     listed = set(run.received.values_list("pattern_id", flat=True))
     receipts = _receive(run, files, request.POST.getlist("paths"), sample)
@@ -57,7 +61,7 @@ def unpack(request: PageRequest, pk: int) -> HttpResponse:
     listed = set(run.received.values_list("pattern_id", flat=True))
     folder = PackedFolder.objects.unfinished().filter(run=run).select_related("run__started_by", "sample").first()
     seconds = SECONDS_A_STEP if request.htmx else SECONDS_A_STEP_WITHOUT_SCRIPT
-    receipts = folder.take_out(SampleMatcher(), seconds) if folder else []
+    receipts = folder.take_out(SampleMatcher(request.user), seconds) if folder else []
     if request.htmx:
         return _new_cards_response(request, run, receipts, listed)
     return redirect(run_address(run, folder.sample if folder else None))
@@ -73,7 +77,7 @@ def _receive(
     run: ScreeningRun, files: list[UploadedFile[bytes]], paths: list[str], sample: Sample | None
 ) -> list[Receipt]:
     """Receive each file; an archive of files is put aside, to be taken out."""
-    matcher = SampleMatcher()
+    matcher = SampleMatcher(run.started_by)
     receipts = []
     for file, sent in zip_longest(files, paths[: len(files)], fillvalue=""):
         path = safe_path(str(sent))
@@ -100,7 +104,7 @@ def _new_cards_response(
     request: PageRequest, run: ScreeningRun, receipts: list[Receipt], listed: set[int]
 ) -> HttpResponse:
     """The cards of one group of files, and what changed of those that the page has already (``listed``)."""
-    cards = {card.pattern.pk: card for card in cards_of_run(run)}
+    cards = {card.pattern.pk: card for card in cards_of_run(run, request.user)}
     changed = changed_since(request, [cards[pk] for pk in listed])
     added: list[Card] = []
     refused: list[Receipt] = []

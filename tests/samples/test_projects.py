@@ -31,7 +31,7 @@ def again(person: User) -> User:
 
 class TestWhoSees:
     def test_a_closed_project_is_seen_by_members_and_admins_alone(self, closed: Project, leader: User) -> None:
-        sample = SampleFactory.create(project=closed)
+        sample = SampleFactory.create(project=closed, made_by=leader)
         outsider, admin = UserFactory.create(roles=["curator"]), UserFactory.create(roles=["admin"])
         assert [list(Sample.objects.visible_to(who)) for who in (leader, admin, outsider)] == [[sample], [sample], []]
         closed.take_in(outsider, by=leader)
@@ -41,38 +41,41 @@ class TestWhoSees:
 
     def test_an_open_project_and_none_hide_nothing(self, closed: Project, leader: User) -> None:
         SampleFactory.create()
-        SampleFactory.create(project=closed)
+        SampleFactory.create(project=closed, made_by=leader)
         outsider = UserFactory.create(roles=["member"])
         assert Sample.objects.visible_to(outsider).count() == 1
         closed.open(by=leader)
         assert Sample.objects.visible_to(again(outsider)).count() == 2
 
     def test_an_archived_closed_project_stays_closed(self, closed: Project, leader: User) -> None:
-        SampleFactory.create(project=closed)
+        SampleFactory.create(project=closed, made_by=leader)
         closed.archive(by=leader)
         assert not Sample.objects.visible_to(UserFactory.create(roles=["member"]))
 
-    def test_an_admin_who_left_sees_no_more_than_anybody(self, closed: Project) -> None:
+    def test_an_admin_who_left_sees_no_more_than_anybody(self, closed: Project, leader: User) -> None:
         admin = UserFactory.create(roles=["admin"], is_active=False)
-        SampleFactory.create(project=closed)
+        SampleFactory.create(project=closed, made_by=leader)
         assert not Sample.objects.visible_to(admin)
 
     def test_a_piece_is_in_the_project_of_its_parent(self, closed: Project, leader: User) -> None:
-        piece = Sample(composition_text="Al6Mn", parent=SampleFactory.create(project=closed))
+        piece = Sample(composition_text="Al6Mn", parent=SampleFactory.create(project=closed, made_by=leader))
         piece.log(by=leader)
         assert piece.project == closed
 
 
 class TestPatterns:
     def test_a_pattern_follows_its_sample_and_stays_hidden_in_the_inbox(self, closed: Project, leader: User) -> None:
-        pattern, outsider = make_pattern(sample=SampleFactory.create(project=closed)), UserFactory.create()
+        pattern, outsider = (
+            make_pattern(sample=SampleFactory.create(project=closed, made_by=leader)),
+            UserFactory.create(),
+        )
         assert not Pattern.objects.visible_to(outsider)
         pattern.move_to(None, leader)
         assert pattern.project == closed
         assert not Pattern.objects.visible_to(outsider)
         Pattern.objects.filter(pk=pattern.pk).move_to(SampleFactory.create(), leader)
         assert list(Pattern.objects.visible_to(outsider)) == [pattern]
-        Pattern.objects.filter(pk=pattern.pk).move_to(SampleFactory.create(project=closed), leader)
+        Pattern.objects.filter(pk=pattern.pk).move_to(SampleFactory.create(project=closed, made_by=leader), leader)
         Pattern.objects.filter(pk=pattern.pk).move_to(None, leader)
         assert not Pattern.objects.visible_to(outsider)
 

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from mlmodels.models import ModelVersion
-from samples.models import AlloySystem
+from samples.models import THE_LAB, AlloySystem
 from screening.agreement import Agreement, Asked
 from screening.models import Candidate, FollowUp
 from tests.factories import SampleFactory, UserFactory, make_pattern
@@ -42,22 +42,22 @@ class TestTheCase:
     def test_the_reported_calls_give_the_published_table(self, production: ModelVersion) -> None:
         case_of_uryu(production)
         reported = ModelVersion.objects.get(name=REPORTED)
-        agreement = Agreement(Asked(version=reported))
+        agreement = Agreement(Asked(version=reported), THE_LAB)
         assert shares(agreement) == {"A": (1, 1), "B": (0, 2), "C": (1, 1)}
         assert [round(one.a_r, 4) for one in agreement.measured.values()] == [4.353, 4.353]
         assert agreement.n_disagreements == 2
         Candidate.objects.consider(agreement.versions[-1].results.all())  # as if they had been put before people
-        assert Agreement(Asked(version=reported)).recall_called is None
+        assert Agreement(Asked(version=reported), THE_LAB).recall_called is None
 
     def test_our_calls_on_simulated_patterns_stand_beside_it_uncounted_until_asked_for(
         self, production: ModelVersion
     ) -> None:
         case_of_uryu(production)
-        assert Agreement(Asked()).version == ModelVersion.objects.get(name=REPORTED)
-        ours, reported = Agreement(Asked()).by_version
+        assert Agreement(Asked(), THE_LAB).version == ModelVersion.objects.get(name=REPORTED)
+        ours, reported = Agreement(Asked(), THE_LAB).by_version
         assert (ours.name, ours.together.n, ours.n_simulated) == (production, 0, 4)
         assert (reported.together.n_right, reported.together.n, reported.n_simulated) == (2, 4, 0)
-        assert shares(Agreement(Asked(version=production, simulated=True))) == {"A": (2, 4)}
+        assert shares(Agreement(Asked(version=production, simulated=True), THE_LAB)) == {"A": (2, 4)}
 
     def test_the_page_tells_it(self, client: Client, member: User, production: ModelVersion) -> None:
         case_of_uryu(production)
@@ -81,10 +81,10 @@ class TestWhichCallsCount:
             make_result(pattern, older)
         make_result(make_pattern(sample=SampleFactory.create()), production)  # without an outcome
         judge(sample, "confirmed")
-        by_version = {str(row.name): row for row in Agreement(Asked()).by_version}
+        by_version = {str(row.name): row for row in Agreement(Asked(), THE_LAB).by_version}
         assert {name: row.together.n for name, row in by_version.items()} == {"for tests": 3, "older": 3}
         assert by_version["older"].n_samples == 1
-        assert len(Agreement(Asked(pooled=True)).ledger) == 6
+        assert len(Agreement(Asked(pooled=True), THE_LAB).ledger) == 6
 
     def test_not_for_its_pieces_nor_archived_patterns(self, production: ModelVersion) -> None:
         sample = SampleFactory.create()
@@ -94,7 +94,7 @@ class TestWhichCallsCount:
             make_result(pattern, production)
         archived.archive(by=archived.uploaded_by)
         judge(sample, "confirmed")
-        assert len(Agreement(Asked()).everything) == 0
+        assert len(Agreement(Asked(), THE_LAB).everything) == 0
 
     def test_an_amended_outcome_counts_as_amended_and_the_newest_follow_up_answers(
         self, production: ModelVersion
@@ -103,10 +103,10 @@ class TestWhichCallsCount:
         make_result(make_pattern(sample=sample), production)
         first = judge(sample, "confirmed", by=by)
         FollowUp.objects.get().sign(by, "refuted", "Tenfold after all.", amends=first)
-        assert shares(Agreement(Asked())) == {"A": (0, 1)}
+        assert shares(Agreement(Asked(), THE_LAB)) == {"A": (0, 1)}
         judge(sample, "inconclusive", by=by)
-        assert [row.n_inconclusive for row in Agreement(Asked()).by_class] == [1, 0, 0, 0]
-        assert shares(Agreement(Asked())) == {}
+        assert [row.n_inconclusive for row in Agreement(Asked(), THE_LAB).by_class] == [1, 0, 0, 0]
+        assert shares(Agreement(Asked(), THE_LAB)) == {}
 
     def test_filters(self, production: ModelVersion) -> None:
         for composition in ("Al43Si32Ru25", "Al70Mn20Ir10"):
@@ -115,10 +115,10 @@ class TestWhichCallsCount:
             outcome = judge(sample, "confirmed")
         system = AlloySystem.objects.get(name="Al-Mn-Ir")
         day = outcome.signed_at.date()
-        assert shares(Agreement(Asked(system=system))) == {"A": (1, 1)}
-        assert shares(Agreement(Asked(signed_from=day))) == {"A": (2, 2)}
-        assert shares(Agreement(Asked(signed_to=day.replace(year=day.year - 1)))) == {}
-        assert [str(row.name) for row in Agreement(Asked()).by_system] == ["Al-Mn-Ir", "Al-Si-Ru"]
+        assert shares(Agreement(Asked(system=system), THE_LAB)) == {"A": (1, 1)}
+        assert shares(Agreement(Asked(signed_from=day), THE_LAB)) == {"A": (2, 2)}
+        assert shares(Agreement(Asked(signed_to=day.replace(year=day.year - 1)), THE_LAB)) == {}
+        assert [str(row.name) for row in Agreement(Asked(), THE_LAB).by_system] == ["Al-Mn-Ir", "Al-Si-Ru"]
 
 
 class TestWhatIsTold:
@@ -136,7 +136,7 @@ class TestWhatIsTold:
             result = make_result(make_pattern(sample=sample), production, state="done", level=level, probability=p)
             wanted[result.pk] = name
             judge(sample, verdict)
-        order = [wanted[pk] for pk in Agreement(Asked()).ledger.worst_first().result.tolist()]
+        order = [wanted[pk] for pk in Agreement(Asked(), THE_LAB).ledger.worst_first().result.tolist()]
         assert order == ["sure and wrong", "missed", "wrong", "rightly low", "right", "open"]
 
     def test_recall_weighs_what_chance_drew(self, production: ModelVersion, client: Client, member: User) -> None:
@@ -155,7 +155,7 @@ class TestWhatIsTold:
         Candidate.objects.filter(pk__in=list(judged.values_list("pk", flat=True))).update(
             drawn=True, draw=0.1, inclusion_probability=0.2
         )
-        agreement = Agreement(Asked())
+        agreement = Agreement(Asked(), THE_LAB)
         drawn = {draw.level: (draw.stratum.n_calls, draw.n_drawn, draw.n_answered) for draw in agreement.draws}
         assert drawn == {"A": (1, 1, 1), "B": (0, 0, 0), "C": (0, 0, 0), "D": (10, 2, 2)}
         assert agreement.recall_always_looked_at
@@ -169,7 +169,7 @@ class TestWhatIsTold:
             level = "A" if p > 0.999 else "C" if p > 0.95 else "D"
             make_result(make_pattern(sample=sample), production, state="done", level=level, probability=p)
             judge(sample, verdict)
-        bins = Agreement(Asked()).reliability
+        bins = Agreement(Asked(), THE_LAB).reliability
         assert [(one.low, one.high, one.found.n_right, one.found.n) for one in bins] == [
             (0, 0.1, 0, 2), (0.95, 0.99, 1, 1), (0.999, 1, 1, 1),
         ]  # fmt: skip
@@ -181,7 +181,7 @@ class TestWhatIsTold:
             fields = {"state": "done", "level": "A", "probability": 0.9999, "quasilattice_constant": called}
             make_result(make_pattern(sample=sample), production, **fields)
             judge(sample, "confirmed", a_f=a_f)
-        compared = Agreement(Asked()).lattices
+        compared = Agreement(Asked(), THE_LAB).lattices
         assert compared.bias == pytest.approx(0.002)
         assert compared.scatter == pytest.approx(0, abs=1e-9)
         assert compared.line == pytest.approx((1.0, 0.002))

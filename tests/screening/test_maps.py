@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from samples.models import AlloySystem, Sample
+from samples.models import THE_LAB, AlloySystem, Sample
 from screening.maps import AlloyMap
 from screening.scores import system_standings
 from tests.factories import SampleFactory, UserFactory, make_pattern
@@ -30,7 +30,7 @@ def member(client: Client) -> User:
 
 
 def the_map(name: str, axes: list[str] | None = None) -> AlloyMap:
-    return AlloyMap(AlloySystem.objects.get(key=AlloySystem.key_of(name.split("-"))), axes or [])
+    return AlloyMap(AlloySystem.objects.get(key=AlloySystem.key_of(name.split("-"))), THE_LAB, axes or [])
 
 
 def traces(client: Client, address: str) -> dict[str, dict[str, Any]]:
@@ -160,13 +160,13 @@ class TestThePages:
         for n_samples in (2, 5):
             for _sample in range(n_samples):
                 judge(SampleFactory.create(), "confirmed")
-            with django_assert_num_queries(8):
+            with django_assert_num_queries(9):
                 client.get("/systems/Al-Ru-Si/map.json")
 
 
 def test_the_score_board_tells_what_follow_ups_found(client: Client, member: User) -> None:
     case_of_uryu()
-    assert system_standings()[0].verdicts == {"confirmed": 2, "refuted": 2}
+    assert system_standings(THE_LAB)[0].verdicts == {"confirmed": 2, "refuted": 2}
     page = client.get("/systems/").content.decode()
     assert "2 confirmed" in page
     assert "Every screened pattern counts 3" in page or "every screened pattern counts 3" in page

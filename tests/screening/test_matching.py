@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from samples.models import THE_LAB
 from screening.matching import Named, SampleMatcher
 from tests.factories import SampleFactory
 
@@ -28,12 +29,12 @@ pytestmark = pytest.mark.django_db
 def test_sample_by_file_name(name: str, code: str | None) -> None:
     for one in ("ASR-001", "ASR-001-1", "ACI-001"):
         SampleFactory.create(code=one)
-    (found,) = SampleMatcher().find_all([Named(name)])
+    (found,) = SampleMatcher(THE_LAB).find_all([Named(name)])
     assert (found.sample.code if found.sample else None) == code
 
 
 def test_archived_samples_take_no_more_files() -> None:
     sample = SampleFactory.create(code="ASR-001")
     sample.archive(by=sample.made_by)
-    (found,) = SampleMatcher().find_all([Named("ASR-001.ras")])
+    (found,) = SampleMatcher(THE_LAB).find_all([Named("ASR-001.ras")])
     assert (found.sample, found.proposed_code) == (None, "")

@@ -110,10 +110,10 @@ class TestTable:
     def test_queries_do_not_grow_with_the_rows(
         self, client: Client, run: ScreeningRun, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             client.get(f"/runs/{run.pk}/")
         send(client, *(a_file(f"more {n}.xy", text(100 + n)) for n in range(10)), run=run.pk)
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             client.get(f"/runs/{run.pk}/")
 
     def test_a_file_costs_the_same_queries_whatever_came_before(
@@ -377,11 +377,11 @@ class TestList:
         page = client.get("/uploads/").content.decode()
         assert "with a sample 1" in page
         assert f'href="/runs/{run.pk}/?show=new_sample"' in page
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             client.get("/uploads/")
         for n in range(3):
             send(client, a_file(f"{n}.xy", text(500 + n)))
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             client.get("/uploads/")
 
     def test_shows_mine(self, client: Client, run: ScreeningRun) -> None:

@@ -370,7 +370,7 @@ def test_the_list_takes_few_queries_however_long_it_is(
     if shown == "finished":
         FollowUp.objects.update(state="done", closed_at="2026-02-01T00:00Z")
     client.get("/follow-ups/")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         page = client.get("/follow-ups/", {"show": shown})
     assert page.content.decode().count("2026-01-01") == 5
     assert Sample.objects.count() == 5

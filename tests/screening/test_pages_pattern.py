@@ -102,12 +102,12 @@ class TestPage:
     ) -> None:
         pattern = make_pattern(sample=SampleFactory.create())
         make_result(pattern, version)
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(18):
             page_of(client, pattern)
         for number in range(4):
             pattern.correct(pattern.uploaded_by, wavelength=1.54 + number / 1000, reason="tried")
             make_result(pattern, version)
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(18):
             page_of(client, pattern)
 
     def test_without_a_role_it_is_closed(self, client: Client) -> None:

@@ -148,11 +148,11 @@ class TestPage:
 
         more()
         page_of(client, result)
-        with django_assert_num_queries(20):
+        with django_assert_num_queries(21):
             page_of(client, result)
         for _ in range(3):
             more()
-        with django_assert_num_queries(20):
+        with django_assert_num_queries(21):
             page_of(client, result)
 
     def test_members_look_at_the_list_and_do_not_judge(self, client: Client) -> None:
@@ -236,11 +236,11 @@ class TestBatch:
     ) -> None:
         make_candidate()
         client.get("/review/")
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             client.get("/review/")
         for _ in range(4):
             make_candidate().add_review(reviewer, "unsure", REASON)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             client.get("/review/")
 
 

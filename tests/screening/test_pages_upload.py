@@ -176,11 +176,11 @@ class TestCards:
         self, client: Client, run: ScreeningRun, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
 
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             client.get(f"/runs/{run.pk}/")
         for seed in range(20, 30):
             run.receive(pattern_text(seed=seed), name=f"{seed}.xy")
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             client.get(f"/runs/{run.pk}/")
 
     def test_a_failed_one_gives_its_reason_and_can_be_tried_again(self, client: Client, run: ScreeningRun) -> None:
@@ -230,9 +230,9 @@ class TestInbox:
     ) -> None:
         version = a_version()
         make_result(make_pattern(), version)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get("/inbox/")
         for _ in range(5):
             make_result(make_pattern(), version)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get("/inbox/")

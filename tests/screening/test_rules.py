@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from samples.models import Sample
+from samples.models import THE_LAB, Sample
 from screening.matching import Named, SampleMatcher
 from screening.models import MatchingRule
 from tests.factories import SampleFactory, UserFactory, make_pattern
@@ -27,7 +27,7 @@ def curator(client: Client) -> User:
 def found(named: Named, *rules: tuple[str, str]) -> tuple[str, str]:
     """The code that the rules find, and which of them did."""
     asked = [MatchingRule(where=where, template=template) for where, template in rules] if rules else None
-    (finding,) = SampleMatcher(asked).find_all([named])
+    (finding,) = SampleMatcher(THE_LAB, asked).find_all([named])
     code = finding.sample.code if finding.sample else f"new {finding.proposed_code}" if finding.proposed_code else ""
     return code, finding.template
 
@@ -76,7 +76,7 @@ class TestFinding:
             SampleFactory.create(code=f"ASR-{n:03d}")
         named = [Named(f"june/ASR-{n:03d}_cast.ras", "a sample") for n in range(8)]
         with django_assert_num_queries(2):  # the rules, and the samples
-            findings = SampleMatcher().find_all(named)
+            findings = SampleMatcher(THE_LAB).find_all(named)
         assert [finding.sample and finding.sample.code for finding in findings] == [f"ASR-{n:03d}" for n in range(8)]
 
 
@@ -126,10 +126,10 @@ class TestPage:
         self, client: Client, curator: User, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         make_pattern()
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get("/upload/rules/")
         for _ in range(5):
             make_pattern(sample=SampleFactory.create())
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get("/upload/rules/")
         assert Sample.objects.count() == 5

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from mlmodels.models import ModelVersion
-from samples.models import Pattern, Sample, SynthesisStep, WeighedMass
+from samples.models import THE_LAB, Pattern, Sample, SynthesisStep, WeighedMass
 from screening.models import ScreeningResult, ScreeningRun
 from screening.scores import SystemStanding, system_standings
 from screening.search import Search
@@ -159,8 +159,8 @@ class TestList:
                 0.9995,
             )
             with django_assert_num_queries(
-                9
-            ):  # session, person, two of rights, closed projects, systems, keys, rows, views
+                10
+            ):  # session, person, two of rights, closed projects, systems, projects, keys, rows, views
                 client.get("/samples/")
 
     def test_without_the_right_it_is_refused(self, client: Client) -> None:
@@ -249,7 +249,7 @@ class TestSample:
         for _ in range(3):
             SampleFactory.create(parent=sample)
             called(make_pattern(sample=sample), production, "A", 0.9995)
-            with django_assert_num_queries(14):
+            with django_assert_num_queries(15):
                 client.get("/samples/ASR-001/")
 
 
@@ -259,7 +259,7 @@ class TestSystems:
         for level, probability in (("A", 0.9999), ("D", 0.1), ("C", 0.96)):
             called(make_pattern(sample=asr), production, level, probability)
         SampleFactory.create(composition_text="Al6Mn")
-        first, second = system_standings()
+        first, second = system_standings(THE_LAB)
         assert (first.system.name, first.counts, first.n_screened) == ("Al-Si-Ru", {"A": 1, "B": 0, "C": 1, "D": 1}, 3)
         assert first.score == pytest.approx(4 / 3)
         assert (second.system.name, second.n_samples, second.score) == ("Al-Mn", 1, None)
@@ -288,7 +288,7 @@ class TestSystems:
     ) -> None:
         for text in ("Al43Si32Ru25", "Al6Mn", "Cd5.7Yb"):
             SampleFactory.create(composition_text=text)
-            with django_assert_num_queries(8):
+            with django_assert_num_queries(9):
                 client.get("/systems/")
 
 

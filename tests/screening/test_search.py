@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from samples.models import Sample
+from samples.models import THE_LAB, Sample
 from screening.models import SavedView
 from screening.search import MOST_TERMS, Search
 from tests.factories import SampleFactory, UserFactory
@@ -137,7 +137,7 @@ class TestPage:
     ],
 )
 def test_each_question_has_its_index(line: str, index: str) -> None:
-    samples = Search.read(line).samples().order_by("-pk")
+    samples = Search.read(line).samples(THE_LAB).order_by("-pk")
     if connection.vendor == "sqlite":
         assert index in samples.explain()
     else:  # which of several indexes it takes depends on what the tables hold; without any it would have to scan
@@ -184,7 +184,7 @@ class TestSavedViews:
         other = UserFactory.create(roles=["member"])
         client.logout()
         client.force_login(other)
-        assert list(SavedView.objects.seen_by(other)) == [shared]
+        assert list(SavedView.objects.kept().visible_to(other)) == [shared]
         client.get("/samples/")  # which says that the views are saved
         page = client.get("/samples/").content.decode()
         assert "ours" in page
@@ -197,10 +197,10 @@ class TestSavedViews:
         view = self.save(client)
         client.post(f"/views/{view.pk}/edit/", {"name": "Ru", "query": "Ru", "sort": "code", "columns": ""})
         client.post(f"/views/{view.pk}/trash/")
-        assert not SavedView.objects.seen_by(member)
+        assert not SavedView.objects.kept().visible_to(member)
         self.save(client, name="Ru")
         client.post(f"/views/{view.pk}/restore/")
-        assert sorted(view.name for view in SavedView.objects.seen_by(member)) == ["Ru", "Ru (2)"]
+        assert sorted(view.name for view in SavedView.objects.kept().visible_to(member)) == ["Ru", "Ru (2)"]
 
     def test_without_the_right_it_is_refused(self, client: Client) -> None:
         client.force_login(UserFactory.create())

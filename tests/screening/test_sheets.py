@@ -249,7 +249,7 @@ class TestPages:
     ) -> None:
         for n in (1, 150):
             shown = received(workbook(S=[HEADINGS, *((f"A-{n}-{i}", "Al6Mn", "Box") for i in range(n))]), member)
-            with django_assert_num_queries(9):
+            with django_assert_num_queries(10):
                 client.get(f"/samples/import/{shown.pk}/")
-            with django_assert_num_queries(5):
+            with django_assert_num_queries(6):
                 client.get("/samples/import/")

@@ -78,8 +78,9 @@ class Lab:
     def deliver(self, path: str, content: bytes) -> str:
         close_old_connections()
         try:
-            receipt = self._run_of_today(self.by()).receive(
-                content, name=path.rpartition("/")[2], path=safe_path(path), matcher=SampleMatcher()
+            by = self.by()
+            receipt = self._run_of_today(by).receive(
+                content, name=path.rpartition("/")[2], path=safe_path(path), matcher=SampleMatcher(by)
             )
         except (DatabaseError, OSError) as error:
             raise Unreachable(f"The database or the disk does not answer ({error}). Files wait.") from error
