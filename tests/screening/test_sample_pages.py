@@ -75,9 +75,9 @@ class TestList:
             for level in mix:
                 called(make_pattern(sample=sample), production, level, 0.5)
         for asked in mixes[1:]:
-            found = Search.read(f"class:{asked}").samples().values_list("code", flat=True)
+            found = Search.read(f"class:{asked}").samples(THE_LAB).values_list("code", flat=True)
             assert set(found) == {f"S-{n}" for n, mix in enumerate(mixes) if mix and min(mix) in asked}, asked
-        assert [sample.code for sample in Search.read("class:none").samples()] == ["S-0"]
+        assert [sample.code for sample in Search.read("class:none").samples(THE_LAB)] == ["S-0"]
 
     def test_calls_on_archived_blank_and_corrected_patterns_do_not_count(
         self, client: Client, member: User, production: ModelVersion
