@@ -58,7 +58,7 @@ MARK = "qzxmark"
 CODE = f"{MARK.upper()}-1"
 OPEN = {
     *("alloy-systems/", "systems/", "phases/", "models/", "people/", "keys/", "welcome/"),
-    *("data-sets/", "datasets/", "exports/", "imports/", "dataset-exports/"),
+    *("data-sets/", "datasets/", "exports/", "imports/", "well-being/faults/"),
     *("history/system/", "history/phase/", "history/model/", "history/person/"),
 }
 """Beginnings of addresses whose objects belong to the lab or to one person; what they show of samples is tested below."""
