@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mlmodels.net.classify import DETECTION_LEVELS
 from mlmodels.net.evaluation.statistics import paired
+from samples.models import THE_LAB
 from screening.ledger import is_simulated, judged_calls
 from screening.models import Outcome, Proof
 
@@ -67,7 +68,7 @@ def by_truth(told: Iterable[Told]) -> dict[str, Any]:
 def told_by_outcomes(proof: Proof) -> list[Told]:
     """Each call of either version that a signed outcome answers for, where both have called the pattern."""
     versions = [proof.candidate_id, proof.production_id]
-    rows = judged_calls().filter(model_version__in=versions).exclude(verdict=Outcome.Verdict.INCONCLUSIVE)  # type: ignore[misc]  # annotated
+    rows = judged_calls(THE_LAB).filter(model_version__in=versions).exclude(verdict=Outcome.Verdict.INCONCLUSIVE)  # type: ignore[misc]  # annotated
     calls: dict[int, dict[int, bool]] = defaultdict(dict)
     about: dict[int, tuple[bool, bool, int]] = {}
     told = rows.annotate(simulated=is_simulated()).values_list(
