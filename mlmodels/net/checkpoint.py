@@ -22,7 +22,7 @@ from mlmodels.net.preprocess import INPUT_CONTRACT
 from samples.xrd.sentences import sentence
 
 FORMAT_VERSION = 1
-DEFAULT_CHECKPOINT = "icosa-2"
+DEFAULT_CHECKPOINT = "icosa-3"
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 _DESCRIPTION = ("name", "network", "calibration", "training", "command", "git_revision", "made_at", "metrics")
