@@ -78,6 +78,7 @@ def test_an_encrypted_folder_tells_neither_content_nor_hash(tmp_path: Path) -> N
         (KEY, "", "are encrypted. Set ICOSA_BACKUP_KEY"),
         ("", KEY, "are not encrypted, and ICOSA_BACKUP_KEY is set"),
     ],
+    ids=["another key", "no key", "a key for plain ones"],  # keys are made anew in each process
 )
 def test_a_wrong_key_has_a_sentence(tmp_path: Path, made_with: str, opened_with: str, said: str) -> None:
     add(Vault.begin(tmp_path, made_with), "20261127T023000Z", a=b"a")
