@@ -477,14 +477,17 @@ def _set_states(proposal: Proposal) -> None:
 
 
 def _parents_first(proposals: list[Proposal]) -> list[Proposal]:
+    """``proposals`` so that a sample comes after the new one that it is a piece of; a circle, refused before, ends somewhere."""
     depth: dict[int, int] = {}
 
     def depth_of(proposal: Proposal) -> int:
-        chain = [proposal]
-        while chain[-1].parent is not None and id(chain[-1].parent) not in depth:
-            chain.append(chain[-1].parent)
-        for one in reversed(chain):
-            depth[id(one)] = depth[id(one.parent)] + 1 if one.parent is not None else 0
+        chain = {id(proposal): proposal}
+        parent = proposal.parent
+        while parent is not None and id(parent) not in depth and id(parent) not in chain:
+            chain[id(parent)] = parent
+            parent = parent.parent
+        for one in reversed(chain.values()):
+            depth[id(one)] = depth.get(id(one.parent), -1) + 1 if one.parent is not None else 0
         return depth[id(proposal)]
 
     return sorted(proposals, key=depth_of)
