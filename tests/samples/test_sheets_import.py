@@ -350,7 +350,7 @@ class TestUndo:
 def test_the_number_of_queries_does_not_grow_with_the_rows(student: User) -> None:
     counts = []
     AlloySystem.objects.for_elements(("Al", "Mn"))
-    for n in (3, 30):
+    for n in (2, 3, 30):  # the first fills Django's own caches
         rows = [(f"Q{n}-{i}", "Al6Mn", "Box", None) for i in range(n)]
         steps = [(f"Q{n}-{i}", "annealing", 900, 48, None) for i in range(n)]
         content = workbook(Samples=[HEADINGS, *rows], Synthesis=[STEPS, *steps])
@@ -364,4 +364,4 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(student: User) -> Non
             shown.undo(by=student)
         counts.append(len(queries))
         assert AlloySystem.objects.count() == 1
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
