@@ -22,6 +22,7 @@ from samples.models import Pattern, Sample
 from screening.models import EvidenceFile, FollowUp, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version, make_result
+from tests.screening.promoting import finished_proof, register
 
 pytestmark = pytest.mark.django_db
 
@@ -351,8 +352,11 @@ def test_the_number_of_queries_for_runs_is_fixed(
             read(client, f"runs/{runs[0].pk}/")
 
 
-OF_SOME_ROLES = {"evidencefile-list", "trainingrun-list"}
+OF_SOME_ROLES = {"evidencefile-list", "trainingrun-list", "proof-list", "archivescreening-list"}
 """What only some roles may send to."""
+ONLY_TAKE = {"trainingrun-cancel", "trainingrun-resume", "archivescreening-pause", "archivescreening-resume"}
+OF_CURATORS = {"datasetexport-list", "datasetexport-detail", "datasetexport-download"}
+"""What is not read by everybody; tests of their own ask for it."""
 
 
 def addresses() -> dict[str, str]:
@@ -371,6 +375,7 @@ def filled(called: ScreeningResult) -> dict[str, str]:
     microscopist = UserFactory.create(roles=["microscopist"])
     follow_up = FollowUp.objects.open(SampleFactory.create(), microscopist)
     file = EvidenceFile.objects.add(follow_up, SimpleUploadedFile("notes.txt", b"seen"), microscopist)
+    proof = finished_proof(register(7, "another network"), UserFactory.create(roles=["curator"]))
     rows = {
         "samples": "ASR-001",
         "alloy-systems": "Al-Ru-Si",
@@ -382,13 +387,14 @@ def filled(called: ScreeningResult) -> dict[str, str]:
         "follow-ups": follow_up.pk,
         "datasets": Dataset.objects.begin("all", UserFactory.create(roles=["curator"])).pk,
         "evidence-files": file.pk,
+        "proofs": proof.pk,
+        "rescreens": proof.archive_id,
         "training-runs": TrainingRun.objects.start(microscopist, kind="anew", preset="tiny").pk,
     }
     return {
         name: address % dict.fromkeys(("pk", "code", "key"), rows.get(address.split("/")[3]))
         for name, address in addresses().items()
-        if name
-        not in {"trainingrun-cancel", "trainingrun-resume"}  # they only take, and tests of their own look at them
+        if name not in ONLY_TAKE | OF_CURATORS
     }
 
 
@@ -409,7 +415,7 @@ class TestEveryAddress:
         client.force_login(UserFactory.create(roles=[role]))
         for name, address in filled.items():
             taken = name in {"sample-list", "pattern-list", "instrumentheartbeat-list"}
-            expected = {400, 415} if taken else {400, 403, 415} if name in OF_SOME_ROLES else {405}
+            expected = {400, 415} if taken else {201, 400, 403, 415} if name in OF_SOME_ROLES else {405}
             assert client.post(address, {}).status_code in expected, address
 
     def test_is_closed_to_a_person_without_a_role(self, filled: dict[str, str]) -> None:

@@ -176,7 +176,7 @@ class TestWhoSeesWhat:
         """A sample of a closed project, to which the member does not belong."""
         leader = UserFactory.create(username="leader", roles=["member"])
         project = Project.objects.begin(by=leader, leaders=[leader], key="secret", name="The secret project")
-        return SampleFactory.create(code="SECRET-1", project=project)
+        return SampleFactory.create(code="SECRET-1", project=project, made_by=leader)
 
     def test_the_history_of_what_one_may_not_see_is_not_found(
         self, client: Client, member: User, hidden: Sample

@@ -134,5 +134,5 @@ def test_the_worker_empties_it_once_a_day() -> None:
 def test_an_empty_trash_says_so(
     client: Client, chief: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert "Your trash is empty" in page_of(client)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from mlmodels.models import Dataset, ModelVersion, TrainerHeartbeat, TrainingRun
+from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT
 from tests.data_sets import entry_of, freeze
 from tests.factories import UserFactory, make_reading
 from tests.networks import tiny_checkpoint
@@ -61,7 +62,7 @@ def test_a_curator_asks_for_a_training_and_is_led_to_its_page(client: Client, da
     sent = client.post(reverse("mlmodels:training-new"), wanted(dataset=dataset.pk, measured="４０", steps="500"))
     run = TrainingRun.objects.get()
     assert sent["Location"] == run.get_absolute_url()
-    assert (run.curated_share, run.steps, run.dataset, run.name) == (0.4, 500, dataset, "icosa-2-r1")
+    assert (run.curated_share, run.steps, run.dataset, run.name) == (0.4, 500, dataset, f"{DEFAULT_CHECKPOINT}-r1")
     page = client.get(run.get_absolute_url()).content.decode()
     assert "waits for a trainer" in page
     assert "Stop the training" in page
@@ -147,7 +148,7 @@ def test_the_list_takes_a_fixed_number_of_queries(
         TrainingRun.objects.start(curator)
     with django_assert_num_queries(7):
         page = client.get(reverse("mlmodels:training-list")).content.decode()
-    assert page.count("icosa-2-r") == 4
+    assert page.count(f"{DEFAULT_CHECKPOINT}-r") == 4
 
 
 def test_the_page_of_a_version_leads_to_what_it_learnt_from(client: Client, run: TrainingRun) -> None:

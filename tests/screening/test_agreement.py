@@ -229,5 +229,5 @@ class TestThePage:
                 sample = SampleFactory.create()
                 make_result(make_pattern(sample=sample), production)
                 judge(sample, "confirmed", a_f="0.8706")
-            with django_assert_num_queries(14):
+            with django_assert_num_queries(15):
                 client.get("/agreement/")

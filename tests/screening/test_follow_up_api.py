@@ -67,7 +67,7 @@ def test_the_list_takes_a_fixed_number_of_queries(
 ) -> None:
     for _n in range(4):
         FollowUp.objects.open(SampleFactory.create(), microscopist)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert len(client.get(f"{API}follow-ups/").json()["results"]) == 5
     found = client.get(f"{API}follow-ups/?sample=asr-001&state=done").json()["results"]
     assert [row["id"] for row in found] == [follow_up.pk]

@@ -82,8 +82,8 @@ def test_the_number_of_queries_is_fixed(
             make_pattern(name=f"{n} {number}", content=b"\n" * (n + number))
 
     fill(1)
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         home(client)
     fill(6)
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         home(client)
