@@ -157,8 +157,9 @@ class Agreement:
     @cached_property
     def in_version(self) -> NDArray[np.bool_]:
         chosen = self.version
-        if chosen is None:
-            return np.ones(len(self.everything), dtype=np.bool_)
+        if chosen is None:  # what candidates said in the shadow is no call of the lab's
+            candidates = [version.pk for version in self.versions if version.state == ModelVersion.State.CANDIDATE]
+            return ~np.isin(self.everything.version, candidates)
         return np.equal(self.everything.version, chosen.pk)
 
     @cached_property

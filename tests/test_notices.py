@@ -65,7 +65,9 @@ class TestPages:
     ) -> None:
         for n in range(30):
             tell(anna, f"ASR-{n}", by=UserFactory.create())
-        with django_assert_num_queries(7):  # session, person, projects closed to them, how many, notices, permissions twice
+        with django_assert_num_queries(
+            7
+        ):  # session, person, projects closed to them, how many, notices, permissions twice
             client.get("/notices/")
         with django_assert_num_queries(4):
             client.get("/notices/bell/")

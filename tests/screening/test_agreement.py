@@ -86,6 +86,15 @@ class TestWhichCallsCount:
         assert by_version["older"].n_samples == 1
         assert len(Agreement(Asked(pooled=True), THE_LAB).ledger) == 6
 
+    def test_what_a_candidate_says_in_the_shadow_is_its_own(self, production: ModelVersion) -> None:
+        candidate = ModelVersion.objects.create(name="candidate", state="candidate", sha256="1" * 64)
+        pattern = make_pattern(sample=SampleFactory.create())
+        make_result(pattern, production)
+        make_result(pattern, candidate)
+        judge(pattern.sample, "confirmed")
+        assert len(Agreement(Asked(pooled=True), THE_LAB).ledger) == 1
+        assert len(Agreement(Asked(version=candidate), THE_LAB).ledger) == 1
+
     def test_not_for_its_pieces_nor_archived_patterns(self, production: ModelVersion) -> None:
         sample = SampleFactory.create()
         piece = SampleFactory.create(parent=sample, origin="cut")
