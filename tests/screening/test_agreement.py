@@ -88,10 +88,11 @@ class TestWhichCallsCount:
 
     def test_what_a_candidate_says_in_the_shadow_is_its_own(self, production: ModelVersion) -> None:
         candidate = ModelVersion.objects.create(name="candidate", state="candidate", sha256="1" * 64)
-        pattern = make_pattern(sample=SampleFactory.create())
+        sample = SampleFactory.create()
+        pattern = make_pattern(sample=sample)
         make_result(pattern, production)
         make_result(pattern, candidate)
-        judge(pattern.sample, "confirmed")
+        judge(sample, "confirmed")
         assert len(Agreement(Asked(pooled=True), THE_LAB).ledger) == 1
         assert len(Agreement(Asked(version=candidate), THE_LAB).ledger) == 1
 
