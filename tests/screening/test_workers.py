@@ -37,20 +37,29 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(lab:
 
 
 def kill_in_mid_batch(lab: Lab) -> int:
-    """Stop the workers' clocks until one is caught with rows in its hands, kill it, and say how many rows it held."""
-    (first, second) = lab.screeners()
+    """Stop the workers' clocks until one is caught with rows in its hands, kill both, and say how many rows they held.
+
+    They are counted when both are dead: a process that was told to stop may still end the statement that it is in.
+    """
+    workers = lab.screeners()
     for _ in range(2000):
-        os.kill(first, signal.SIGSTOP)
-        os.kill(second, signal.SIGSTOP)
-        held = lab.results.filter(state=ScreeningResult.State.RUNNING).count()
-        if held:
-            os.kill(first, signal.SIGKILL)
-            os.kill(second, signal.SIGKILL)
-            return held
-        os.kill(first, signal.SIGCONT)
-        os.kill(second, signal.SIGCONT)
+        tell(workers, signal.SIGSTOP)
+        if rows_in_hands(lab):
+            tell(workers, signal.SIGKILL)
+            lab.wait_until(lambda: not any(is_alive(pid) for pid in workers), "the end of both workers")
+            return rows_in_hands(lab)
+        tell(workers, signal.SIGCONT)
         time.sleep(0.01)
     raise AssertionError("no worker was ever caught in the middle of a batch")
+
+
+def rows_in_hands(lab: Lab) -> int:
+    return lab.results.filter(state=ScreeningResult.State.RUNNING).count()
+
+
+def tell(pids: list[int], what: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, what)
 
 
 def test_the_watchdog_starts_a_cluster_anew_that_is_silently_dead(lab: Lab) -> None:
