@@ -58,6 +58,12 @@ def whole_number(value: str) -> int:
     return int(value)
 
 
+def count(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError(f"must be a whole number from 0, not “{value}”.")
+    return int(value)
+
+
 def between(low: float, high: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         try:

@@ -7,6 +7,7 @@
 | SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host                      |
 | ICOSA_HOSTS         | localhost,127.0.0.1,[::1] | host names that the lab is reached by, with commas             |
 | ICOSA_HTTPS         | 0                   | 1 behind a web server that speaks TLS and sets X-Forwarded-Proto     |
+| ICOSA_PROXIES       | 1 with ICOSA_HTTPS, else 0 | web servers in front whose X-Forwarded-For names who asks     |
 | ICOSA_DEBUG         | 0                   | 1 shows Django's error pages (never on a shared machine)             |
 | ICOSA_DEMO          | 0                   | 1 shows the demo people and their passwords on the sign-in page      |
 | ICOSA_TIME_ZONE     | UTC                 | the lab's time zone                                                  |
@@ -186,7 +187,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # larger uploads go to disk while they come in
 MAX_PATTERN_FILE_SIZE = 20_000_000  # bytes; the largest measured powder patterns that we met have 1 MB
 
-if environment.flag("ICOSA_HTTPS"):
+HTTPS = environment.flag("ICOSA_HTTPS")
+PROXIES = environment.setting("ICOSA_PROXIES", int(HTTPS), environment.count)
+if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_SAMESITE = "Lax"
