@@ -51,8 +51,11 @@ class Calibration:
         return cls(**{**fields, "bias": tuple(fields["bias"])})
 
 
-def fit(log_probabilities: ArrayLike, phase_class: ArrayLike) -> tuple[float, tuple[float, ...]]:
-    """Slope and biases that maximise the likelihood of ``phase_class`` (n,) under ``log_probabilities`` (n, n_classes)."""
+def fit(log_probabilities: ArrayLike, phase_class: ArrayLike, caution: float = 1.0) -> tuple[float, tuple[float, ...]]:
+    """Slope and biases that maximise the likelihood of ``phase_class`` (n,) under ``log_probabilities`` (n, n_classes).
+
+    caution: the part of that slope which is taken, 1 for all of it; the biases are the likeliest with what is left
+    """
     scores = np.asarray(log_probabilities, dtype=np.float64)
     truth = np.asarray(phase_class, dtype=np.int64)
     rows = np.arange(len(truth))
@@ -63,7 +66,13 @@ def fit(log_probabilities: ArrayLike, phase_class: ArrayLike) -> tuple[float, tu
         return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[rows, truth]))
 
     found = minimize(loss, np.zeros(scores.shape[1]), method="BFGS").x
-    return float(np.exp(found[0])), (*(float(b) for b in found[1:]), 0.0)
+    ln_slope = found[0] + np.log(caution)
+
+    def loss_of_biases(bias: FloatArray) -> float:
+        return loss(np.append(ln_slope, bias))
+
+    biases = minimize(loss_of_biases, found[1:], method="BFGS").x if caution != 1 else found[1:]
+    return float(np.exp(ln_slope)), (*(float(b) for b in biases), 0.0)
 
 
 def expected_calibration_error(probability: ArrayLike, truth: ArrayLike, n_bins: int = 15) -> float:

@@ -26,6 +26,18 @@ def test_the_fit_undoes_a_known_temperature_and_bias() -> None:
     assert expected_calibration_error(Calibration(slope, bias)(timid)[:, 0], truth == 0) < 0.01
 
 
+def test_caution_takes_a_part_of_the_slope_and_leaves_even_odds_where_they_are() -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.normal(0, 3, (40_000, 2))
+    truth = (Calibration(bias=(0.0, 0.0))(scores)[:, 1] > rng.uniform(size=40_000)).astype(np.int64)
+    whole, part = Calibration(*fit(scores, truth)), Calibration(*fit(scores, truth, caution=0.5))
+    assert part.slope == pytest.approx(0.5 * whole.slope)
+    doubtful, sure = np.array([[0.0, 0.0]]), np.array([[6.0, 0.0]])
+    assert part(doubtful)[0, 0] == pytest.approx(whole(doubtful)[0, 0], abs=0.02)
+    assert part(sure)[0, 0] == pytest.approx(1 / (1 + np.exp(-3)), abs=0.02)
+    assert whole(sure)[0, 0] == pytest.approx(1 / (1 + np.exp(-6)), abs=0.002)
+
+
 def test_calibration_error_of_known_values() -> None:
     assert expected_calibration_error([1.0, 1.0, 0.0, 0.0], [1, 1, 0, 0]) == 0
     assert expected_calibration_error([1.0, 1.0, 1.0, 1.0], [1, 1, 0, 0]) == pytest.approx(0.5)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlmodels.net import checkpoint
+from mlmodels.net.calibration import Calibration
 from mlmodels.net.checkpoint import Checkpoint, CheckpointError
+from mlmodels.net.finishing import calibrated_anew
 from mlmodels.net.predict import load_network, predict
 from mlmodels.net.preprocess import NetworkInput
 
@@ -96,3 +99,12 @@ def test_a_config_without_a_needed_field_is_refused(saved: Path) -> None:
 def test_an_unknown_name_lists_what_is_shipped() -> None:
     with pytest.raises(CheckpointError, match="icosa-2"):
         checkpoint.load("icosa-0")
+
+
+def test_a_calibration_can_be_made_anew_and_says_so(tiny_checkpoint: Checkpoint, tiny_training: TrainingConfig) -> None:
+    timid = replace(tiny_checkpoint, calibration=Calibration(slope=0.1).as_json(), metrics={"of": "the former"})
+    made = calibrated_anew(timid, tiny_training, "manage.py train --calibrate tiny", n_calibration=64)
+    assert made.calibration == tiny_checkpoint.calibration
+    assert made.weights() == tiny_checkpoint.weights()
+    assert made.metrics == {}
+    assert made.command.startswith("a test; then manage.py train --calibrate tiny at ")

@@ -10,6 +10,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from mlmodels.net import checkpoint
+from mlmodels.net.checkpoint import Checkpoint
+
 
 class Command(BaseCommand):
     help = (
@@ -26,14 +29,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--out", type=Path, required=True, help="DIR/NAME of the checkpoint; its state lies beside it"
         )
+        parser.add_argument(
+            "--calibrate",
+            metavar="CHECKPOINT",
+            help="train nothing: calibrate this one anew, with preset and seed of its training",
+        )
         parser.add_argument("--resume", action="store_true", help="go on from the state that a killed run left")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from mlmodels.net import checkpoint, finishing, training
+        from mlmodels.net import finishing, training
         from mlmodels.net.network import NetworkConfig
 
         out: Path = options["out"]
+        command = "manage.py " + " ".join(sys.argv[1:])
         config = training.preset(options["preset"], options["seed"], options["steps"])
+        if options["calibrate"]:
+            try:
+                trained = replace(checkpoint.load(options["calibrate"]), name=out.name)
+            except checkpoint.CheckpointError as error:
+                raise CommandError(str(error)) from None
+            self.write(finishing.calibrated_anew(trained, config, command), out)
+            return
         rank, n_workers = training.under_torchrun() or (0, config.workers)
         config, start = replace(config, workers=n_workers), None
         try:
@@ -49,6 +65,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         if rank:
             return  # one process calibrates and writes
-        command = "manage.py " + " ".join(sys.argv[1:])
-        path = checkpoint.save(finishing.make_checkpoint(out.name, config, network, command), out.parent)
+        self.write(finishing.make_checkpoint(out.name, config, network, command), out)
+
+    def write(self, made: Checkpoint, out: Path) -> None:
+        path = checkpoint.save(made, out.parent)
         self.stdout.write(f"{path}\nCheck it: manage.py evaluate {path}")
