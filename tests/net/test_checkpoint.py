@@ -13,6 +13,7 @@ from mlmodels.net.checkpoint import Checkpoint, CheckpointError
 from mlmodels.net.finishing import calibrated_anew
 from mlmodels.net.predict import load_network, predict
 from mlmodels.net.preprocess import NetworkInput
+from mlmodels.net.training import TrainingConfig
 
 
 @pytest.fixture
