@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from mlmodels.net.checkpoint import Checkpoint
 from mlmodels.net.preprocess import NetworkInput
 
 if TYPE_CHECKING:
+    from mlmodels.net.occlusion import Groups
     from mlmodels.net.predict import LoadedNetwork, Prediction
 
 BATCH_SIZE = 32
@@ -46,11 +47,13 @@ class ScreeningNetwork:
         """Q · a_R of the lines that the network looks at."""
         return self.loaded.network.config.line_constants
 
-    def log_odds_of_lines(self, one: NetworkInput, groups: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """What each group of lines adds to the log-odds of a quasicrystal."""
-        from mlmodels.net.occlusion import log_odds_of_lines
+    def predict_and_weigh(
+        self, inputs: Sequence[NetworkInput], groups_of: Callable[[Prediction], Groups | None]
+    ) -> list[tuple[Prediction, NDArray[np.float64] | None]]:
+        """The same, and what each group of lines adds to the log-odds of a quasicrystal."""
+        from mlmodels.net.occlusion import predict_and_weigh
 
-        return log_odds_of_lines(self.loaded, one, groups)
+        return predict_and_weigh(self.loaded, inputs, groups_of, BATCH_SIZE)
 
 
 def network_of(checkpoint: Checkpoint) -> ScreeningNetwork:

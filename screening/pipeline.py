@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlmodels.net import argument, classify, preprocess
 from mlmodels.net.preprocess import NetworkInput
 from mlmodels.registry import ScreeningNetwork
@@ -29,10 +32,14 @@ and it would cost as much again as the call."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """The class of one pattern, taken from the unrounded probability, and the prediction behind it."""
+    """The class of one pattern, taken from the unrounded probability, and the prediction behind it.
+
+    log_odds: what each of the lines of `argument.line_groups` weighs with the network, where it was asked
+    """
 
     level: classify.Level
     prediction: Prediction
+    log_odds: NDArray[np.float64] | None = None
 
 
 def read(content: bytes, name: str, wavelength: float | None = None) -> list[PowderPattern]:
@@ -64,17 +71,23 @@ def is_weighed(probability: float) -> bool:
     return probability >= WEIGHED_FROM
 
 
-def argue(network: ScreeningNetwork, pattern: PowderPattern, call: Call) -> dict[str, Any]:
+def screen(network: ScreeningNetwork, patterns: Sequence[PowderPattern]) -> list[Call]:
+    """Calls on ``patterns`` that passed the check, to be argued."""
+
+    def groups_of(said: Prediction) -> list[list[int]] | None:
+        if not is_weighed(said.probability):
+            return None
+        lattice_type = cast(LatticeType, said.lattice_type)
+        return argument.line_groups(lattice_type, said.quasilattice_constant, network.line_constants)
+
+    answers = network.predict_and_weigh([prepare(pattern) for pattern in patterns], groups_of)
+    return [Call(classify.level(said.probability), said, log_odds) for said, log_odds in answers]
+
+
+def argue(pattern: PowderPattern, call: Call) -> dict[str, Any]:
     """Why ``pattern`` is called so: the reflections for and against, and what each weighs with the network, as plain JSON."""
     said = call.prediction
-    a_r, lattice_type = said.quasilattice_constant, cast(LatticeType, said.lattice_type)
-    weighed = None
-    if is_weighed(said.probability):
-        groups = argument.line_groups(lattice_type, a_r, network.line_constants)
-        weighed = network.log_odds_of_lines(prepare(pattern), groups)
-    return argument.make_argument(pattern, a_r, lattice_type, said.probability, said.evidence, weighed)
-
-
-def screen(network: ScreeningNetwork, patterns: Sequence[PowderPattern]) -> list[Call]:
-    """Calls on ``patterns`` that passed the check."""
-    return call(network, [prepare(pattern) for pattern in patterns])
+    lattice_type = cast(LatticeType, said.lattice_type)
+    return argument.make_argument(
+        pattern, said.quasilattice_constant, lattice_type, said.probability, said.evidence, call.log_odds
+    )

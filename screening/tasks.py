@@ -91,7 +91,7 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
         else:
             batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
         return
-    reasons = [_reason(network, *those) for those in zip(batch, patterns, calls, strict=True)]
+    reasons = [_reason(*those) for those in zip(batch, patterns, calls, strict=True)]
     write(network, batch, calls, reasons)
 
 
@@ -108,9 +108,7 @@ def refuse_unscreenable(
     return [row for row, _pattern in kept], [pattern for _row, pattern in kept]
 
 
-def _reason(
-    network: ScreeningNetwork, row: ScreeningResult, pattern: PowderPattern, call: pipeline.Call
-) -> dict[str, Any] | None:
+def _reason(row: ScreeningResult, pattern: PowderPattern, call: pipeline.Call) -> dict[str, Any] | None:
     """Why, or None where that fails: a call must not wait for its argument.
 
     Where there is next to nothing to argue about, that of the archive is made when somebody asks (`screening.why`).
@@ -118,7 +116,7 @@ def _reason(
     if row.is_of_archive and not pipeline.is_weighed(call.prediction.probability):
         return None
     try:
-        return pipeline.argue(network, pattern, call)
+        return pipeline.argue(pattern, call)
     except Exception:
         logger.exception("No argument could be made for a call at a_R = %s Å", call.prediction.quasilattice_constant)
         return None
@@ -131,15 +129,13 @@ def write(
     calls: Sequence[pipeline.Call],
     reasons: Sequence[dict[str, Any] | None],
 ) -> None:
-    finished = [
-        (row, reason)
-        for row, call, reason in zip(batch, calls, reasons, strict=True)
-        if row.finish(call, device=network.device)
-    ]
+    finished = ScreeningResult.objects.finish(dict(zip(batch, calls, strict=True)), device=network.device)
     Argument.objects.bulk_create(
-        [Argument(result=row, content=reason) for row, reason in finished if reason is not None]
+        Argument(result=row, content=reason)
+        for row, reason in zip(batch, reasons, strict=True)
+        if row.pk in finished and reason is not None
     )
-    fresh = [row.pk for row, _reason in finished if not row.is_of_archive]
+    fresh = [row.pk for row in batch if row.pk in finished and not row.is_of_archive]
     if fresh:
         ScreeningResult.objects.filter(pk__in=fresh).tell_followers()
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmodels.net.grid import N_BINS
-from mlmodels.net.preprocess import rebin_all
+from mlmodels.net.preprocess import rebin
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import sentence
 
@@ -136,9 +136,10 @@ class Batch:
     def of(cls, patterns: Sequence[ExportedPattern]) -> Batch:
         intensity = np.zeros((len(patterns), N_BINS), np.float32)
         measured = np.zeros((len(patterns), N_BINS), np.bool_)
-        known = [row for row, pattern in enumerate(patterns) if pattern.wavelength is not None]
-        for row, grid in zip(known, rebin_all(patterns[row].as_pattern() for row in known), strict=True):
-            intensity[row], measured[row] = grid.intensity, grid.measured
+        for row, pattern in enumerate(patterns):
+            if pattern.wavelength is not None:
+                grid = rebin(pattern.as_pattern())
+                intensity[row], measured[row] = grid.intensity, grid.measured
         return cls(patterns, intensity, measured)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,42 +13,89 @@ from torch import Tensor
 
 from mlmodels.net.grid import N_CANDIDATES, PHASE_CLASSES
 from mlmodels.net.network import Network, NetworkOutput
-from mlmodels.net.predict import LoadedNetwork
+from mlmodels.net.predict import LoadedNetwork, Prediction, batches, predictions_of
 from mlmodels.net.preprocess import NetworkInput
 
 FloatArray = NDArray[np.float64]
+Groups = Sequence[Sequence[int]]
+
+logger = logging.getLogger(__name__)
 
 OCCLUDED = 1
 """Candidates on either side of the best one in which a line is covered too: else the next one, 0.26 % away, would see it."""
 
 
-def log_odds_of_lines(loaded: LoadedNetwork, one: NetworkInput, groups: Sequence[Sequence[int]]) -> FloatArray:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """What the network computed of one pattern on its way to the output.
+
+    columns: evidence at the lines (N_CANDIDATES, n_lines · evidence) · pooled: summary (1, 2 · trunk)
+    read: the linear layer's answer (N_CANDIDATES, hidden) · h: candidates beside their neighbours (hidden, N_CANDIDATES)
+    """
+
+    columns: Tensor
+    pooled: Tensor
+    read: Tensor
+    h: Tensor
+    output: NetworkOutput
+
+
+def predict_and_weigh(
+    loaded: LoadedNetwork,
+    inputs: Sequence[NetworkInput],
+    groups_of: Callable[[Prediction], Groups | None],
+    batch_size: int = 32,
+) -> list[tuple[Prediction, FloatArray | None]]:
+    """Predict each of ``inputs``, and weigh its lines in the same pass; in float32.
+
+    groups_of: which of the network's lines are weighed together, as indices into the line constants, or None where none are.
+    What each group adds to the calibrated log-odds of an i-QC has the shape (n_groups,); it is None where it was not asked or
+    could not be computed: a call must not wait for that.
+    """
+    answers = []
+    for intensity, measured in batches(loaded, inputs, batch_size):
+        with torch.inference_mode():
+            columns, pooled = loaded.network.look(intensity, measured)
+            read = loaded.network.read(columns)
+            h = loaded.network.compare_candidates(read)
+            output = loaded.network.judge(h, pooled)
+        for i, prediction in enumerate(predictions_of(loaded, output)):
+            looked = _Looked(
+                columns[i], pooled[i : i + 1], read[i], h[i], NetworkOutput(*(part[i : i + 1] for part in output))
+            )
+            answers.append((prediction, _weighed(loaded, looked, groups_of(prediction))))
+    return answers
+
+
+def _weighed(loaded: LoadedNetwork, looked: _Looked, groups: Groups | None) -> FloatArray | None:
+    try:
+        return None if groups is None else log_odds_of_lines(loaded, looked, groups)
+    except Exception:
+        logger.exception("The lines of a pattern could not be weighed")
+        return None
+
+
+def log_odds_of_lines(loaded: LoadedNetwork, looked: _Looked, groups: Groups) -> FloatArray:
     """How much each group of the network's lines adds to the calibrated log-odds of an i-QC, shape (n_groups,).
 
-    groups: indices into the line constants.  The lines of a group are together replaced by the vector that the network learned
-    for "not measured", at the best candidate and beside it.  Positive: they speak for a quasicrystal; 0 where none of them was
-    measured.  The changes need not sum to the log-odds.
+    The lines of a group are together replaced by the vector that the network learned for "not measured", at the best candidate
+    and beside it.  Positive: they speak for a quasicrystal; 0 where none of them was measured.  The changes need not sum to the
+    log-odds.
     """
     network = loaded.network
-    intensity = torch.from_numpy(one.intensity)[None].to(loaded.device)
-    measured = torch.from_numpy(one.measured)[None].to(loaded.device)
     membership = torch.zeros(len(groups), len(network.config.line_constants), device=loaded.device)
     for row, group in enumerate(groups):
         membership[row, list(group)] = 1.0
     with torch.inference_mode():
-        columns, pooled = network.look(intensity, measured)
-        read = network.read(columns)
-        h = network.compare_candidates(read)
-        whole = network.judge(h, pooled)
-        best = N_CANDIDATES - 1 - int(whole.lattice[0, :, _icosahedral(loaded)].argmax())  # a_R descends in the head
+        best = N_CANDIDATES - 1 - int(looked.output.lattice[0, :, _icosahedral(loaded)].argmax())  # a_R descends in h
         first, last = max(0, best - OCCLUDED), min(N_CANDIDATES, best + OCCLUDED + 1)
-        lost = torch.einsum("gl,lkh->gkh", membership, _lost(network, columns[0, first:last]))
+        lost = torch.einsum("gl,lkh->gkh", membership, _lost(network, looked.columns[first:last]))
         touched = torch.nonzero(lost.abs().amax(dim=(1, 2))).squeeze(1)
         changes = np.zeros(len(groups))
         if touched.numel():
-            without = _compared_again(network, read[0], h[0], lost[touched], first)
-            occluded = network.judge(without, pooled.expand(len(touched), -1))
-            changes[touched.cpu().numpy()] = _log_odds(loaded, whole) - _log_odds(loaded, occluded)
+            without = _compared_again(network, looked.read, looked.h, lost[touched], first)
+            occluded = network.judge(without, looked.pooled.expand(len(touched), -1))
+            changes[touched.cpu().numpy()] = _log_odds(loaded, looked.output) - _log_odds(loaded, occluded)
     return changes
 
 

@@ -76,15 +76,24 @@ def load_network(checkpoint: Checkpoint, device: str | None = None, *, bf16: boo
 
 def predict(loaded: LoadedNetwork, inputs: Sequence[NetworkInput], batch_size: int = 32) -> list[Prediction]:
     """Predict each of ``inputs``; what else is in its batch does not matter to a pattern."""
-    predictions: list[Prediction] = []
+    return [
+        prediction
+        for intensity, measured in batches(loaded, inputs, batch_size)
+        for prediction in predictions_of(loaded, forward(loaded, intensity, measured))
+    ]
+
+
+def batches(
+    loaded: LoadedNetwork, inputs: Sequence[NetworkInput], batch_size: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Intensity and mask of ``inputs`` on the network's device, ``batch_size`` at a time."""
     for start in range(0, len(inputs), batch_size):
         batch = inputs[start : start + batch_size]
         intensity = torch.from_numpy(np.stack([one.intensity for one in batch])).to(loaded.device)
         measured = torch.from_numpy(np.stack([one.measured for one in batch])).to(loaded.device)
-        predictions.extend(_predictions(loaded, forward(loaded, intensity, measured)))
+        yield intensity, measured
         if loaded.after_batch:
             loaded.after_batch()
-    return predictions
 
 
 def forward(loaded: LoadedNetwork, intensity: torch.Tensor, measured: torch.Tensor) -> NetworkOutput:
@@ -110,7 +119,7 @@ def best_constants(icosahedral: FloatArray) -> tuple[FloatArray, FloatArray, Flo
     return np.exp(mean), np.exp(mean) * spread, evidence
 
 
-def _predictions(loaded: LoadedNetwork, output: NetworkOutput) -> Iterator[Prediction]:
+def predictions_of(loaded: LoadedNetwork, output: NetworkOutput) -> Iterator[Prediction]:
     classes = loaded.network.config.phase_classes
     probabilities = loaded.calibration(output.class_log_probabilities().cpu().numpy())
     logits = output.lattice[:, :, classes.index("icosahedral")].double().cpu().numpy()

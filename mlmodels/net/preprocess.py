@@ -5,8 +5,8 @@ NumPy only: the web process checks patterns with it, and never imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,26 +54,41 @@ class Rebinning:
     """How the points of one axis of angles, measured with one wavelength, fall into the bins.
 
     ln_q: edges of the points' cells and of the gaps between them, ascending · gaps: which of the cells are gaps
-    covered: how much of each bin the cells cover, in ln Q
+    covered: how much of each bin the cells cover, in ln Q · share: how much of the whole grid, 0–1
     """
 
     ln_q: NDArray[np.float64]
     gaps: NDArray[np.bool_]
     covered: NDArray[np.float64]
+    share: float
 
     @classmethod
     def of(cls, pattern: PowderPattern) -> Rebinning:
         """Raises ValueError without a wavelength."""
-        ln_q, gaps = _cells_in_ln_q(pattern)
-        return cls(ln_q, gaps, np.diff(_cumulative(ln_q, np.where(gaps, 0.0, np.diff(ln_q)))))
+        if pattern.wavelength is None:
+            raise ValueError("the ln Q grid needs the wavelength; ask why_not_screenable first")
+        return _rebinning(pattern.two_theta.tobytes(), pattern.wavelength)
 
     def __call__(self, intensity: NDArray[np.float64]) -> NetworkInput:
-        values = np.zeros(len(self.gaps))
-        values[~self.gaps] = intensity
+        values = intensity
+        if self.gaps.any():
+            values = np.zeros(len(self.gaps))
+            values[~self.gaps] = intensity
         areas = np.diff(_cumulative(self.ln_q, values * np.diff(self.ln_q)))
         measured = self.covered >= (LN_Q_EDGES[1] - LN_Q_EDGES[0]) / 2
         binned = np.divide(areas, self.covered, out=np.zeros(N_BINS), where=measured)
         return NetworkInput(binned.astype(np.float32), measured)
+
+
+@lru_cache(maxsize=32)
+def _rebinning(two_theta: bytes, wavelength: float) -> Rebinning:
+    """Kept for the next pattern: an instrument measures one range in one step for weeks."""
+    edges, gaps = _cell_edges(np.frombuffer(two_theta))
+    ln_q = np.log(np.maximum(q_from_two_theta(edges, wavelength), 1e-6))
+    covered = np.diff(_cumulative(ln_q, np.where(gaps, 0.0, np.diff(ln_q))))
+    widths = np.diff(np.clip(ln_q, LN_Q_EDGES[0], LN_Q_EDGES[-1]))
+    share = float(widths[~gaps].sum() / (LN_Q_EDGES[-1] - LN_Q_EDGES[0]))
+    return Rebinning(ln_q, gaps, covered, share)
 
 
 def rebin(pattern: PowderPattern) -> NetworkInput:
@@ -83,21 +98,6 @@ def rebin(pattern: PowderPattern) -> NetworkInput:
     A bin counts as measured where cells cover at least half of it.  Raises ValueError without a wavelength.
     """
     return Rebinning.of(pattern)(pattern.intensity)
-
-
-def rebin_all(patterns: Iterable[PowderPattern]) -> Iterator[NetworkInput]:
-    """`rebin` of one after the other, twice as fast where neighbours share axis and wavelength."""
-    before: PowderPattern | None = None
-    rebinning: Rebinning | None = None
-    for pattern in patterns:
-        if (
-            before is None
-            or rebinning is None
-            or before.wavelength != pattern.wavelength
-            or not np.array_equal(before.two_theta, pattern.two_theta)
-        ):
-            before, rebinning = pattern, Rebinning.of(pattern)
-        yield rebinning(pattern.intensity)
 
 
 def why_not_screenable(pattern: PowderPattern) -> Sentence | None:
@@ -135,24 +135,13 @@ def why_not_screenable(pattern: PowderPattern) -> Sentence | None:
 
 def measured_share(pattern: PowderPattern) -> float:
     """Share of the network's ln Q grid that the pattern covers, 0–1.  Raises ValueError without a wavelength."""
-    ln_q, gaps = _cells_in_ln_q(pattern)
-    widths = np.diff(np.clip(ln_q, LN_Q_EDGES[0], LN_Q_EDGES[-1]))
-    return float(widths[~gaps].sum() / (LN_Q_EDGES[-1] - LN_Q_EDGES[0]))
+    return Rebinning.of(pattern).share
 
 
-def _cells_in_ln_q(pattern: PowderPattern) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Edges of the points' cells in ln Q, ascending, and which of the cells between them are gaps."""
-    if pattern.wavelength is None:
-        raise ValueError("the ln Q grid needs the wavelength; ask why_not_screenable first")
-    edges, gaps = _cell_edges(pattern)
-    return np.log(np.maximum(q_from_two_theta(edges, pattern.wavelength), 1e-6)), gaps
-
-
-def _cell_edges(pattern: PowderPattern) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _cell_edges(two_theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Edges of the points' cells (degree), ascending, and which of the cells between them are gaps."""
-    two_theta = pattern.two_theta
     steps = np.diff(two_theta)
-    half = pattern.step / 2
+    half = float(np.median(steps)) / 2
     middles = two_theta[:-1] + steps / 2
     edges = np.concatenate([[two_theta[0] - half], middles, [two_theta[-1] + half]])
     gap_after = np.flatnonzero(steps > max(GAP_STEPS * 2 * half, MAX_STEP))

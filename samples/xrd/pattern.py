@@ -32,6 +32,7 @@ class PowderPattern:
         ``intensity_unit`` ("counts", "cps"), ``file_name``, and which reader read it: ``reader``, ``reader_version``;
         values are str, int or float, never bytes
     warnings: what was assumed, cut or mended on the way, for the person who judges the pattern
+    step: median step of 2θ (degree), taken from the angles
 
     Raises PatternFileError, with a sentence that says what to do, where an array breaks these rules.
     """
@@ -41,6 +42,7 @@ class PowderPattern:
     wavelength: float | None = None
     metadata: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[Sentence, ...] = ()
+    step: float = field(init=False)
 
     def __post_init__(self) -> None:
         two_theta = np.array(self.two_theta, dtype=np.float64)
@@ -82,15 +84,11 @@ class PowderPattern:
         object.__setattr__(self, "two_theta", two_theta)
         object.__setattr__(self, "intensity", intensity)
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        object.__setattr__(self, "step", float(np.median(steps)))
 
     @property
     def n_points(self) -> int:
         return int(self.two_theta.size)
-
-    @property
-    def step(self) -> float:
-        """Median step of 2θ (degree)."""
-        return float(np.median(np.diff(self.two_theta)))
 
 
 def check_wavelength(wavelength: float) -> float:

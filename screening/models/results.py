@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
@@ -45,6 +45,20 @@ MAX_ATTEMPTS = 3
 
 ARCHIVE_BATCHES = 4
 """So many batches of the archive are claimed and written at once: each statement is then for more rows."""
+
+FINISHED = (
+    *("state", "lease", "leased_until", "reason", "level", "probability", "phases", "quasilattice_constant"),
+    *(
+        "quasilattice_constant_sigma",
+        "lattice_type",
+        "share",
+        "evidence",
+        "thresholds_version",
+        "device",
+        "finished_at",
+    ),
+)
+"""What a call writes into its row."""
 
 
 class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
@@ -224,6 +238,20 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
             )
         return list(self.filter(lease=lease).select_related("reading__arrays").order_by("priority", "pk"))
 
+    @transaction.atomic
+    def finish(self, calls: Mapping[ScreeningResult, pipeline.Call], *, device: str) -> set[int]:
+        """Write the calls on rows that are still leased to us, and say which these were; other workers have the rest by now.
+
+        The rows are held first, and then written at once.
+        """
+        running = self.filter(pk__in=[row.pk for row in calls], state=ScreeningResult.State.RUNNING)
+        leases = dict(running.select_for_update().values_list("pk", "lease"))
+        ours = [row for row in calls if row.lease and row.lease == leases.get(row.pk)]
+        for row in ours:
+            row.take(calls[row], device=device)
+        self.bulk_create(ours, update_conflicts=True, unique_fields=["pk"], update_fields=FINISHED)
+        return {row.pk for row in ours}
+
     def release_expired(self) -> int:
         """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS; returns how many there were."""
         expired = self.filter(state=ScreeningResult.State.RUNNING, leased_until__lt=timezone.now())
@@ -351,24 +379,21 @@ class ScreeningResult(models.Model):
         """Sign a verdict on this call; ReviewError says why it cannot be.  ``said``: phase or phase_name, and blind."""
         return self.reviews.sign(self, reviewer, verdict, reason, **said)
 
-    def finish(self, call: pipeline.Call, *, device: str) -> bool:
-        """Write the call, if this row is still leased to us; False where another worker has it by now."""
+    def take(self, call: pipeline.Call, *, device: str) -> None:
+        """Hold ``call``, to be written; ``FINISHED`` names what that changes."""
         prediction = call.prediction
-        return self._write_if_ours(
-            state=self.State.DONE,
-            level=call.level,
-            probability=prediction.probability,
-            phases=dict(prediction.probabilities),
-            quasilattice_constant=prediction.quasilattice_constant,
-            quasilattice_constant_sigma=prediction.quasilattice_constant_sigma,
-            lattice_type=prediction.lattice_type,
-            share=prediction.share,
-            evidence=prediction.evidence.astype("<f4").tobytes(),
-            thresholds_version=THRESHOLDS_VERSION,
-            device=device,
-            reason=None,
-            finished_at=timezone.now(),
-        )
+        self.state, self.lease, self.leased_until, self.reason = self.State.DONE, None, None, None
+        self.level = call.level
+        self.probability = prediction.probability
+        self.phases = dict(prediction.probabilities)
+        self.quasilattice_constant = prediction.quasilattice_constant
+        self.quasilattice_constant_sigma = prediction.quasilattice_constant_sigma
+        self.lattice_type = prediction.lattice_type
+        self.share = prediction.share
+        self.evidence = prediction.evidence.astype("<f4").tobytes()
+        self.thresholds_version = THRESHOLDS_VERSION
+        self.device = device
+        self.finished_at = timezone.now()
 
     def refuse(self, reason: Sentence) -> bool:
         """Answer that this pattern cannot be judged, if the row is still leased to us."""

@@ -12,8 +12,8 @@ from mlmodels.net.argument import N_EXPECTED, STRONG, expected_lines, line_group
 from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, Checkpoint
 from mlmodels.net.grid import CANDIDATES, N_CANDIDATES, PHASE_CLASSES
 from mlmodels.net.lines import default_line_constants
-from mlmodels.net.occlusion import log_odds_of_lines
-from mlmodels.net.predict import LoadedNetwork, load_network, predict
+from mlmodels.net.occlusion import Groups, predict_and_weigh
+from mlmodels.net.predict import LoadedNetwork, Prediction, load_network, predict
 from mlmodels.net.preprocess import NetworkInput, rebin
 from mlmodels.net.simulate import simulate_pattern
 from samples.xrd.bragg import CU_KALPHA1
@@ -154,11 +154,13 @@ class TestExpectedLines:
 
 class TestWhatTheNetworkWeighs:
     def weighed(self, loaded: LoadedNetwork, pattern: PowderPattern) -> tuple[float, np.ndarray]:
-        one = rebin(pattern)
-        (said,) = predict(loaded, [one])
-        constants = loaded.network.config.line_constants
-        groups = line_groups("F" if said.lattice_type == "F" else "P", said.quasilattice_constant, constants)
-        return said.probability, log_odds_of_lines(loaded, one, groups)
+        def groups_of(said: Prediction) -> Groups:
+            constants = loaded.network.config.line_constants
+            return line_groups("F" if said.lattice_type == "F" else "P", said.quasilattice_constant, constants)
+
+        ((said, log_odds),) = predict_and_weigh(loaded, [rebin(pattern)], groups_of)
+        assert log_odds is not None
+        return said.probability, log_odds
 
     def test_strong_lines_speak_for_a_quasicrystal(self, shipped: LoadedNetwork, icosahedral: PowderPattern) -> None:
         probability, log_odds = self.weighed(shipped, icosahedral)
@@ -177,7 +179,8 @@ class TestWhatTheNetworkWeighs:
         n_lines = len(loaded.network.config.line_constants)
         half = NetworkInput(inputs[0].intensity, inputs[0].measured & (np.arange(len(inputs[0].measured)) < 1000))
         groups: list[list[int]] = [[], *([line] for line in range(n_lines))]
-        changes = log_odds_of_lines(loaded, half, groups)
+        ((_said, changes),) = predict_and_weigh(loaded, [half], lambda _said: groups)
+        assert changes is not None
         assert changes[0] == 0
         assert np.count_nonzero(changes) < n_lines
         assert changes[-1] == 0, "the highest line lies beyond the middle of the grid at every a_R"
@@ -192,7 +195,9 @@ class TestWhatTheNetworkWeighs:
         network, icosahedral = loaded.network, PHASE_CLASSES.index("icosahedral")
         channels = network.config.evidence_channels
         for one in inputs[:4]:
-            (quick,) = log_odds_of_lines(loaded, one, [[3]])
+            ((_said, weighed),) = predict_and_weigh(loaded, [one], lambda _said: [[3]])
+            assert weighed is not None
+            (quick,) = weighed
             with torch.inference_mode():
                 columns, pooled = network.look(
                     torch.from_numpy(one.intensity)[None], torch.from_numpy(one.measured)[None]
@@ -207,3 +212,24 @@ class TestWhatTheNetworkWeighs:
                 p = loaded.calibration(output.class_log_probabilities().numpy())[0]
                 odds.append(np.log(p[icosahedral] / (p.sum() - p[icosahedral])))
             assert quick == pytest.approx(odds[0] - odds[1], abs=1e-4)
+
+    def test_it_is_weighed_with_the_prediction_whatever_else_is_in_the_batch(
+        self, tiny_checkpoint: Checkpoint, inputs: list[NetworkInput]
+    ) -> None:
+        loaded = load_network(tiny_checkpoint, "cpu")
+        plain = predict(loaded, inputs)
+        asked = {one.probability for one in plain[::2]}
+        groups: list[list[int]] = [[3], [0, 7]]
+        together = predict_and_weigh(loaded, inputs, lambda said: groups if said.probability in asked else None)
+        assert [said.probability for said, _weighed in together] == [one.probability for one in plain]
+        assert [weighed is not None for _said, weighed in together] == [True, False] * (len(inputs) // 2)
+        for one, (_said, weighed) in list(zip(inputs, together, strict=True))[::2]:
+            ((_alone, alone),) = predict_and_weigh(loaded, [one], lambda _said: groups)
+            assert weighed == pytest.approx(alone, abs=1e-4)
+
+    def test_a_prediction_does_not_wait_for_what_its_lines_weigh(
+        self, tiny_checkpoint: Checkpoint, inputs: list[NetworkInput]
+    ) -> None:
+        loaded = load_network(tiny_checkpoint, "cpu")
+        ((said, weighed),) = predict_and_weigh(loaded, inputs[:1], lambda _said: [[100_000]])
+        assert (said.probability, weighed) == (predict(loaded, inputs[:1])[0].probability, None)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mlmodels.net.grid import LN_Q_EDGES, LN_Q_STEP, N_BINS, Q_MAX, Q_MIN
-from mlmodels.net.preprocess import rebin, why_not_screenable
+from mlmodels.net.preprocess import NetworkInput, _rebinning, rebin, why_not_screenable
 from samples.xrd.bragg import CU_KALPHA1, RADIATIONS, q_from_two_theta, two_theta_from_q
 from samples.xrd.pattern import PowderPattern
 
@@ -139,3 +139,31 @@ def test_the_grid_is_that_of_copper_between_20_and_80_degrees() -> None:
 
 def test_a_step_of_exactly_the_limit_is_fine_enough() -> None:
     assert why_not_screenable(measured_pattern(step=0.1)) is None
+
+
+def test_what_is_kept_of_an_axis_serves_no_other() -> None:
+    """Axes with a gap, another step, another wavelength and one moved angle, in turn and all over again."""
+    whole = measured_pattern()
+    moved = whole.two_theta.copy()
+    moved[1500] += 0.004
+    kept = (whole.two_theta < 40) | (whole.two_theta > 45)
+    patterns = [
+        whole,
+        PowderPattern(moved, whole.intensity, CU_KALPHA1),
+        PowderPattern(whole.two_theta, whole.intensity, CO_KALPHA1),
+        PowderPattern(whole.two_theta[kept], whole.intensity[kept], CU_KALPHA1),
+        measured_pattern(step=0.01),
+        PowderPattern(whole.two_theta, whole.intensity[::-1], CU_KALPHA1),
+    ]
+
+    def alone(pattern: PowderPattern) -> NetworkInput:
+        _rebinning.cache_clear()
+        return rebin(pattern)
+
+    expected = [alone(pattern) for pattern in patterns]
+    _rebinning.cache_clear()
+    for pattern, one in zip(patterns * 2, expected * 2, strict=True):
+        again = rebin(pattern)
+        assert np.array_equal(again.intensity, one.intensity)
+        assert np.array_equal(again.measured, one.measured)
+    assert len({one.intensity.tobytes() for one in expected}) == len(patterns)
