@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from lims import history_api
 from mlmodels.api import ModelVersionViewSet
 from mlmodels.training_api import TrainingRunViewSet
-from samples.api import AlloySystemViewSet, SampleViewSet
+from samples.api import AlloySystemViewSet, ProjectViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
 from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
 from screening.export_api import ExportViewSet
@@ -42,6 +42,7 @@ class Nowhere(APIView):
 router = SimpleRouter()
 router.register("samples", SampleViewSet)
 router.register("alloy-systems", AlloySystemViewSet)
+router.register("projects", ProjectViewSet)
 router.register("patterns", PatternViewSet)
 router.register("results", ResultViewSet)
 router.register("reviews", ReviewViewSet)

@@ -9,8 +9,8 @@ from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.generics import GenericAPIView
 
-from samples.models import AlloySystem, Sample
-from samples.serializers import AlloySystemSerializer, SampleSerializer
+from samples.models import AlloySystem, Project, Sample
+from samples.serializers import AlloySystemSerializer, ProjectSerializer, SampleSerializer
 
 
 class OnlyVisible(GenericAPIView[Any]):
@@ -70,3 +70,14 @@ class AlloySystemViewSet(viewsets.ReadOnlyModelViewSet[AlloySystem]):
     ordering = ["key"]
     lookup_field = "key"
     lookup_value_regex = r"[A-Za-z-]+"
+
+
+class ProjectViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[Project]):
+    """The projects that one sees; by its key a new sample is put into one of one's own."""
+
+    queryset = Project.objects.prefetch_related("people")
+    serializer_class = ProjectSerializer
+    lookup_value_regex = "[0-9]{1,18}"
+    filterset_fields = ["key", "is_closed"]
+    ordering_fields = ["made_at", "name", "key"]
+    ordering = ["key"]

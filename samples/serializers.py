@@ -63,6 +63,16 @@ class AlloySystemSerializer(serializers.ModelSerializer[AlloySystem]):
         fields = ["key", "name", "elements", "notes", "made_at"]
 
 
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    members: serializers.SlugRelatedField[User] = serializers.SlugRelatedField(
+        slug_field="username", source="people", many=True, read_only=True
+    )
+
+    class Meta:
+        model = Project
+        fields = ["id", "key", "name", "notes", "is_closed", "members", "made_at", "archived_at"]
+
+
 class _RowSerializer(serializers.ModelSerializer[Row]):
     """A row of a sample, checked as the form checks it, so that each sentence stands with its own row."""
 

@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from lims.roles import ROLES
 from mlmodels.models import Dataset, ModelVersion, TrainingRun
-from samples.models import Pattern, Sample
+from samples.models import Pattern, Project, Sample
 from screening.models import EvidenceFile, FollowUp, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version, make_result
@@ -163,6 +163,15 @@ def test_alloy_systems_are_read(client: Client, member: User) -> None:
     SampleFactory.create()
     assert [row["key"] for row in listed(client, "alloy-systems/")] == ["Al-Ru-Si"]
     assert read(client, "alloy-systems/Al-Ru-Si/")["elements"] == ["Al", "Si", "Ru"]
+
+
+def test_projects_are_read_but_for_the_closed_ones_of_others(client: Client, member: User) -> None:
+    own = Project.objects.begin(by=member, leaders=[member], key="yb", name="Yb hunt")
+    other = Project.objects.begin(by=member, leaders=[UserFactory.create()], key="zn", name="Zn hunt")
+    (row,) = listed(client, "projects/")
+    assert (row["key"], row["is_closed"], row["members"]) == ("yb", True, [member.username])
+    refusal(client.get(f"{API}projects/{other.pk}/"), 404)
+    assert read(client, f"projects/{own.pk}/")["name"] == "Yb hunt"
 
 
 def test_models_are_read(client: Client, member: User) -> None:
@@ -379,6 +388,7 @@ def filled(called: ScreeningResult) -> dict[str, str]:
     rows = {
         "samples": "ASR-001",
         "alloy-systems": "Al-Ru-Si",
+        "projects": Project.objects.begin(by=microscopist, key="yb", name="Yb hunt", is_closed=False).pk,
         "patterns": called.reading.pattern_id,
         "results": called.pk,
         "reviews": called.add_review(UserFactory.create(roles=["reviewer"]), "unsure", "for tests").pk,
@@ -400,7 +410,7 @@ def filled(called: ScreeningResult) -> dict[str, str]:
 
 class TestEveryAddress:
     def test_is_known(self) -> None:
-        assert len(addresses()) == 44
+        assert len(addresses()) == 46
 
     @pytest.mark.parametrize("role", ROLES)
     def test_is_read_by_every_role(self, filled: dict[str, str], role: str) -> None:

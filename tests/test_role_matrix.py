@@ -114,6 +114,7 @@ PAGES: list[tuple[set[str], str]] = [
 API: list[tuple[set[str], str]] = [
     (SIGNED_IN, "api:schema api:docs"),
     (MEMBERS, "api:sample-list api:sample-detail api:alloysystem-list api:alloysystem-detail"),
+    (MEMBERS, "api:project-list api:project-detail"),
     (MEMBERS, "api:pattern-list api:pattern-detail api:pattern-csv api:pattern-json api:pattern-original"),
     (MEMBERS, "api:screeningresult-list api:screeningresult-detail api:screeningrun-list api:screeningrun-detail"),
     (MEMBERS, "api:review-list api:review-detail api:modelversion-list api:modelversion-detail"),
