@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 
-from django.conf import settings
-
+from mlmodels.gpu import ask_driver
 from screening.models import WorkerHeartbeat
-
-ASK_WITHIN = 5.0
-"""Seconds."""
-
-
-def is_there() -> bool:
-    """Whether there is a GPU to screen on."""
-    if settings.SCREENING_DEVICE == "cpu":
-        return False
-    return _driver("-L").startswith("GPU")
 
 
 def note_use(heartbeat: WorkerHeartbeat) -> None:
     """Write use and memory (%) of the GPU beside the worker's signs of life; nothing where there is none."""
     if said := read_use(
-        _driver(*_chosen(), "--query-gpu=utilization.gpu,memory.used,memory.total", "--format=csv,noheader,nounits")
+        ask_driver(*_chosen(), "--query-gpu=utilization.gpu,memory.used,memory.total", "--format=csv,noheader,nounits")
     ):
         use, memory = said
         WorkerHeartbeat.objects.filter(pk=heartbeat.pk).update(gpu_use=use, gpu_memory=memory)
@@ -46,13 +33,3 @@ def _chosen() -> list[str]:
     """The GPUs that this worker may see."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return [f"--id={chosen}"] if chosen else []
-
-
-def _driver(*asked: str) -> str:
-    if not (nvidia_smi := shutil.which("nvidia-smi")):
-        return ""
-    try:
-        done = subprocess.run([nvidia_smi, *asked], capture_output=True, text=True, check=False, timeout=ASK_WITHIN)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout if done.returncode == 0 else ""

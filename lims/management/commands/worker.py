@@ -22,6 +22,7 @@ from lims import cluster, gpu, night
 from lims.digests import send_every_day
 from lims.schema import find_misfit
 from lims.trash import empty_every_day
+from mlmodels.gpu import gpu_name
 from mlmodels.trainer import Trainer
 from screening.bell import ring_every_minute
 from screening.models import WorkerHeartbeat
@@ -97,7 +98,7 @@ class Watchdog:
     def _start(self, heartbeat: WorkerHeartbeat) -> subprocess.Popen[bytes]:
         """A cluster in a session, and so a process group, of its own."""
         environment = {**os.environ, HEARTBEAT: str(heartbeat.pk), "OMP_NUM_THREADS": "1"}
-        if "ICOSA_WORKERS" not in environment and gpu.is_there():
+        if "ICOSA_WORKERS" not in environment and gpu_name():
             environment["ICOSA_WORKERS"] = "1"
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--unwatched"]
         return subprocess.Popen(command, env=environment, start_new_session=True)
