@@ -24,6 +24,11 @@ problems: dict[str, str] = {}
 
 YES, NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 SHORTEST_TOKEN = 20
+SHORTEST_SECRET_KEY = 50
+UNSET_KEY_SAID = (
+    "SECRET_KEY must be set where ICOSA_HTTPS is 1, in 50 characters or more: whoever has it can sign in as anybody, so it"
+    " comes from the environment and lies in no folder of the lab. `openssl rand -hex 32` makes one."
+)
 
 
 def text(name: str, default: str = "") -> str:

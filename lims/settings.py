@@ -4,7 +4,7 @@
 |---------------------|---------------------|----------------------------------------------------------------------|
 | ICOSA_DATA          | var/ in the project | folder of the SQLite database, the uploaded files and the secret key |
 | DATABASE_URL        | SQLite in ICOSA_DATA | postgresql://user:password@host/name for a shared database          |
-| SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host                      |
+| SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host; with ICOSA_HTTPS=1 it must be set, in 50 characters or more |
 | ICOSA_HOSTS         | localhost,127.0.0.1,[::1] | host names that the lab is reached by, with commas             |
 | ICOSA_HTTPS         | 0                   | 1 behind a web server that speaks TLS and sets X-Forwarded-Proto     |
 | ICOSA_PROXIES       | 1 with ICOSA_HTTPS, else 0 | web servers in front whose X-Forwarded-For names who asks     |
@@ -43,7 +43,7 @@ from datetime import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.constants import NONCE, NONE, SELF
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -80,6 +80,9 @@ except OSError as error:
     SECRET_KEY = get_random_secret_key()
 DEBUG = environment.flag("ICOSA_DEBUG")
 DEMO = environment.flag("ICOSA_DEMO")
+HTTPS = environment.flag("ICOSA_HTTPS")
+if HTTPS and not DEMO and len(environment.text("SECRET_KEY")) < environment.SHORTEST_SECRET_KEY:
+    environment.problems["SECRET_KEY"] = environment.UNSET_KEY_SAID
 ALLOWED_HOSTS = environment.setting("ICOSA_HOSTS", ["localhost", "127.0.0.1", "[::1]"], environment.host_names)
 
 INSTALLED_APPS = [
@@ -107,6 +110,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "lims.headers.GuardAnswers",
     "lims.schema.ServeOnlyWhatFits",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -187,24 +191,35 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # larger uploads go to disk while they come in
 MAX_PATTERN_FILE_SIZE = 20_000_000  # bytes; the largest measured powder patterns that we met have 1 MB
 
-HTTPS = environment.flag("ICOSA_HTTPS")
 PROXIES = environment.setting("ICOSA_PROXIES", int(HTTPS), environment.count)
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-SESSION_COOKIE_SAMESITE = "Lax"
+    SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz", r"^metrics$"]  # asked by machines beside us, by plain HTTP
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    # Said of this host alone: hosts below its name may speak plain HTTP and are not the lab's to shut (W005), and the lists
+    # that come with browsers take whole domains, which are the university's to put there (W021).
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF],
-        # Plotly sets the style of its elements from script.
-        "style-src": [SELF, UNSAFE_INLINE],
+        "script-src-attr": [NONE],
+        # A nonce stands in the header where a page has styles of its own (home, dossier); Plotly's are in a file.
+        "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:", "blob:"],
         "object-src": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
         "form-action": [SELF],
+        "frame-src": [NONE],
         "frame-ancestors": [NONE],
+        **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
 }
 

@@ -44,6 +44,14 @@ def test_figures_are_drawn_by_the_version_that_they_are_written_for() -> None:
     assert versions["plotly.js-cartesian-dist-min"] == get_plotlyjs_version()
 
 
+def test_styles_of_plotly_are_those_of_its_script() -> None:
+    folder = vendor.VENDOR_DIR / "plotly.js-cartesian-dist-min"
+    styles = vendor.stylesheet_of((folder / "plotly-cartesian.min.js").read_text())
+    assert styles == (folder / "plotly.css").read_text()
+    assert styles.count("{") > 60
+    assert ".js-plotly-plot .plotly .main-svg { position:absolute;" in styles
+
+
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_templates_hold_no_script(template: Path) -> None:
     text = template.read_text()
@@ -51,6 +59,8 @@ def test_templates_hold_no_script(template: Path) -> None:
     assert not re.search(r"\son[a-z]+\s*=", text, re.IGNORECASE), "handlers are added by scripts"
     assert "javascript:" not in text
     assert "hx-on" not in text
+    assert not re.search(r"\sstyle\s*=", text), "styles are in files, or in a <style> with the nonce of the page"
+    assert not re.search(r"<style(?! nonce=\"{{ request.csp_nonce }}\">)", text)
 
 
 @pytest.mark.parametrize("path", [*TEMPLATES, *OURS], ids=lambda path: str(path.relative_to(PROJECT)))

@@ -86,12 +86,6 @@ def percent(share: float) -> str:
 
 
 @register.filter
-def css_percent(share: float) -> str:
-    """0.254 as a length in a style sheet."""
-    return f"{share:.1%}"
-
-
-@register.filter
 def plainly(value: float | None) -> str:
     """A measured number with no more digits than it has: 0.02, 30.05, 1.540593."""
     return "–" if value is None else f"{value:.7g}"
