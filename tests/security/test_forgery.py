@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -76,7 +77,7 @@ class TestFieldsThatNobodyOffered:
     """Mass assignment by the API: what the server decides stays as it was, whatever is sent along."""
 
     @pytest.fixture
-    def sent(self, db: None) -> dict[str, object]:
+    def sent(self, db: None) -> dict[str, Any]:
         owner, other = UserFactory.create(roles=["member"]), UserFactory.create(roles=["admin"])
         foreign = Project.objects.begin(by=other, key="foreign", name="Foreign", leaders=[other])
         _key, secret = ApiKey.objects.issue(
@@ -84,15 +85,15 @@ class TestFieldsThatNobodyOffered:
         )
         return {"owner": owner, "other": other, "foreign": foreign, "headers": {"Authorization": f"Bearer {secret}"}}
 
-    def test_a_sample_is_its_makers_and_in_no_project_that_is_not_theirs(self, sent: dict[str, object]) -> None:
+    def test_a_sample_is_its_makers_and_in_no_project_that_is_not_theirs(self, sent: dict[str, Any]) -> None:
         owner, other, foreign = sent["owner"], sent["other"], sent["foreign"]
         said = {
             "composition_text": "Al65Cu20Fe15", "composition": "Al65Cu20Fe15", "code": "MA-1", "id": 4711, "pk": 4711,
-            "made_by": other.pk, "owner": other.pk, "changed_by": other.pk, "edition": 99,  # type: ignore[attr-defined]
+            "made_by": other.pk, "owner": other.pk, "changed_by": other.pk, "edition": 99,
             "made_at": "2001-01-01T00:00:00Z", "archived_at": "2001-01-01T00:00:00Z", "import_of": 1,
-            "project_id": foreign.pk,  # type: ignore[attr-defined]
+            "project_id": foreign.pk,
         }  # fmt: skip
-        answer = Client().post("/api/v1/samples/", json.dumps(said), "application/json", headers=sent["headers"])  # type: ignore[arg-type]
+        answer = Client().post("/api/v1/samples/", json.dumps(said), "application/json", headers=sent["headers"])
         if answer.status_code == 201:
             made = Sample.objects.get(code="MA-1")
             assert (made.made_by, made.changed_by) in [(owner, owner), (owner, None)]
@@ -104,18 +105,18 @@ class TestFieldsThatNobodyOffered:
         else:
             assert answer.status_code == 400
         said = {"composition_text": "Al65Cu20Fe15", "composition": "Al65Cu20Fe15", "code": "MA-2", "project": "foreign"}
-        answer = Client().post("/api/v1/samples/", json.dumps(said), "application/json", headers=sent["headers"])  # type: ignore[arg-type]
+        answer = Client().post("/api/v1/samples/", json.dumps(said), "application/json", headers=sent["headers"])
         assert answer.status_code == 400
         assert not Sample.objects.filter(code="MA-2").exists()
         unknown = {**said, "project": "no-such"}
         other_answer = Client().post(
             "/api/v1/samples/", json.dumps(unknown), "application/json", headers=sent["headers"]
-        )  # type: ignore[arg-type]
+        )
         assert answer.content.replace(b"foreign", b"") == other_answer.content.replace(b"no-such", b""), (
             "it tells that it exists"
         )
 
-    def test_no_signed_or_computed_row_is_written(self, sent: dict[str, object]) -> None:
+    def test_no_signed_or_computed_row_is_written(self, sent: dict[str, Any]) -> None:
         result = make_candidate(sample=SampleFactory.create())
         stands = ScreeningResult.objects.filter(pk=result.pk).values().get()
         for verb in ("put", "patch", "delete", "post"):
@@ -125,10 +126,10 @@ class TestFieldsThatNobodyOffered:
                 assert answer.status_code in {403, 405}, f"{verb} {path}: {answer.status_code}"
         assert ScreeningResult.objects.filter(pk=result.pk).values().get() == stands
 
-    def test_a_pattern_is_its_senders(self, sent: dict[str, object]) -> None:
+    def test_a_pattern_is_its_senders(self, sent: dict[str, Any]) -> None:
         pattern = make_candidate().reading.pattern
         before = Pattern.objects.filter(pk=pattern.pk).values().get()
-        said = json.dumps({"uploaded_by": sent["owner"].pk, "project": "foreign", "sample": None})  # type: ignore[attr-defined]
+        said = json.dumps({"uploaded_by": sent["owner"].pk, "project": "foreign", "sample": None})
         for verb in ("put", "patch"):
             getattr(Client(), verb)(
                 f"/api/v1/patterns/{pattern.pk}/", said, "application/json", headers=sent["headers"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.test import Client
 
 from lims import environment, headers
@@ -29,7 +29,7 @@ STRICT = {
 }
 
 
-def policy_of(response: HttpResponse) -> dict[str, str]:
+def policy_of(response: HttpResponseBase) -> dict[str, str]:
     said = response["Content-Security-Policy"]
     return {name: sources for name, _space, sources in (part.strip().partition(" ") for part in said.split(";"))}
 
