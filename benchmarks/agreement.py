@@ -13,6 +13,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -21,6 +22,10 @@ from benchmarks.review_queue import own_database
 PATTERNS_A_SAMPLE = 4
 N_VERSIONS = 2
 LOOKS = 5
+ADDRESSES = (
+    *("/agreement/", "/agreement/?version=all", "/agreement/?simulated=on&page=100", "/agreement/reliability.json"),
+    *("/agreement/lattices.json", "/agreement/agreement.csv"),
+)
 VERDICTS = ("refuted", "confirmed", "refuted", "inconclusive")
 
 
@@ -67,7 +72,7 @@ def fill(n_results: int, n_outcomes: int) -> None:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
-def measure() -> None:
+def measure(addresses: Sequence[str] = ADDRESSES) -> None:
     from django.contrib.auth.models import User
     from django.db import connection
     from django.test import Client
@@ -75,11 +80,8 @@ def measure() -> None:
 
     client = Client()
     client.force_login(User.objects.get(username="student"))
-    client.get("/agreement/")  # imports and caches
-    for address in (
-        *("/agreement/", "/agreement/?version=all", "/agreement/?simulated=on&page=100", "/agreement/reliability.json"),
-        *("/agreement/lattices.json", "/agreement/agreement.csv"),
-    ):
+    client.get(addresses[0])  # imports and caches
+    for address in addresses:
         seconds, computing = [], []
         for _look in range(LOOKS):
             with CaptureQueriesContext(connection) as queries:

@@ -23,6 +23,7 @@ from screening.export_api import ExportViewSet
 from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet
 from screening.heartbeats import InstrumentHeartbeatViewSet
 from screening.proof_api import ProofViewSet, RescreenViewSet
+from screening.proposal_api import ProposalViewSet
 from screening.review_api import ReviewViewSet
 
 
@@ -48,6 +49,7 @@ router.register("results", ResultViewSet)
 router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
 router.register("follow-ups", FollowUpViewSet)
+router.register("proposals", ProposalViewSet, basename="proposal")
 router.register("evidence-files", EvidenceFileViewSet)
 router.register("datasets", DatasetViewSet)
 router.register(rf"datasets/(?P<pk>{NUMBER})/entries", DatasetEntryViewSet, basename="dataset-entry")

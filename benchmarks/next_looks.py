@@ -1,0 +1,63 @@
+"""How long "What to look at next" and "Drift" take with 100,000 results and 5,000 outcomes; on this database.
+
+The lab of benchmarks.agreement, in a database of its own, where the version before calls every tenth pattern otherwise, and its
+50,000 patterns come in over twelve months.
+
+python -m benchmarks.next_looks [--results 100000] [--outcomes 5000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from datetime import UTC, datetime
+
+from benchmarks import agreement
+from benchmarks.review_queue import own_database
+
+ADDRESSES = ("/next/", "/next/?page=100", "/next/?system=Al-Si", "/api/v1/proposals/")
+
+
+def fill(n_results: int, n_outcomes: int) -> None:
+    from django.db import connection
+
+    from mlmodels.models import ModelVersion
+    from screening.models import FollowUp, ScreeningResult
+
+    agreement.fill(n_results, n_outcomes)
+    FollowUp.objects.unfinished().update(state="done", closed_at=datetime.now(UTC))
+    before = ModelVersion.objects.get(state="retired", name="the one before")
+    for last, level in enumerate("ABCD"):
+        others = ScreeningResult.objects.filter(model_version=before)
+        others.extra(where=["screening_screeningresult.id %% 40 = %s"], params=[last]).update(level=level)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=int, default=100_000)
+    parser.add_argument("--outcomes", type=int, default=5_000)
+    asked = parser.parse_args()
+    with own_database():
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lims.settings")
+        import django
+
+        django.setup()
+        from django.conf import settings
+        from django.core.management import call_command
+        from django.db import connection
+
+        settings.ALLOWED_HOSTS = ["*"]
+        call_command("migrate", verbosity=0)
+        start = time.perf_counter()
+        fill(asked.results, asked.outcomes)
+        print(f"{platform.node()}, {os.cpu_count()} cores, {datetime.now(UTC):%d %b %Y}, {connection.vendor}")
+        print(f"{asked.results} results, {asked.outcomes} outcomes, made in {time.perf_counter() - start:.0f} s")
+        agreement.measure(ADDRESSES)
+
+
+if __name__ == "__main__":
+    main()
