@@ -39,8 +39,7 @@ def fill(n_results: int, n_outcomes: int) -> None:
     from samples.models import Sample
     from screening.models import Candidate, FollowUp, LatticeMeasurement, Outcome, ScreeningResult
 
-    large_lab.PATTERNS_A_SAMPLE = PATTERNS_A_SAMPLE
-    large_lab.fill(n_results // (PATTERNS_A_SAMPLE * N_VERSIONS))
+    large_lab.fill(n_results // (PATTERNS_A_SAMPLE * N_VERSIONS), patterns_a_sample=PATTERNS_A_SAMPLE)
     older = ModelVersion.objects.create(name="the one before", state="retired", sha256="1" * 64)
     calls = list(ScreeningResult.objects.all())
     for call in calls:

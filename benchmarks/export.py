@@ -24,6 +24,7 @@ N_POINTS = 3_000
 DIFFERENT = 500
 """Patterns that are not the same; the others repeat them."""
 AT_ONCE = 2_000
+PATTERNS_A_SAMPLE = 2
 NAME = "for the benchmark"
 
 
@@ -36,7 +37,7 @@ def fill(n: int) -> None:
     from samples.models import Reading, ReadingArrays
     from samples.models.readings import arrays_sha256
 
-    large_lab.fill(n // large_lab.PATTERNS_A_SAMPLE)
+    large_lab.fill(n // PATTERNS_A_SAMPLE, patterns_a_sample=PATTERNS_A_SAMPLE)
     two_theta = np.arange(20.0, 80.0, 60 / N_POINTS).astype("<f8").tobytes()
     rng = np.random.default_rng(1)
     counts = [_counts(rng) for _ in range(DIFFERENT)]
