@@ -31,13 +31,11 @@ VERDICTS = ("refuted", "confirmed", "refuted", "inconclusive")
 
 def fill(n_results: int, n_outcomes: int) -> None:
     """The lab of benchmarks.large_lab with twice the patterns and a retired version's calls."""
-    from django.contrib.auth.models import Group, User
     from django.db import connection
 
     from benchmarks import large_lab
     from mlmodels.models import ModelVersion
-    from samples.models import Sample
-    from screening.models import Candidate, FollowUp, LatticeMeasurement, Outcome, ScreeningResult
+    from screening.models import Candidate, ScreeningResult
 
     large_lab.fill(n_results // (PATTERNS_A_SAMPLE * N_VERSIONS), patterns_a_sample=PATTERNS_A_SAMPLE)
     older = ModelVersion.objects.create(name="the one before", state="retired", sha256="1" * 64)
@@ -46,6 +44,18 @@ def fill(n_results: int, n_outcomes: int) -> None:
         call.pk, call.model_version = None, older
     ScreeningResult.objects.bulk_create(calls, batch_size=2000)
     Candidate.objects.catch_up()
+    follow_up(n_outcomes)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def follow_up(n_outcomes: int) -> None:
+    """The first samples are followed up, each with an outcome, every other one with a lattice constant."""
+    from django.contrib.auth.models import Group, User
+
+    from samples.models import Sample
+    from screening.models import FollowUp, LatticeMeasurement, Outcome
+
     signer = User.objects.get(username="mori")
     signer.groups.add(Group.objects.get(name="microscopist"))
     samples = Sample.objects.order_by("pk")[:n_outcomes]
@@ -67,8 +77,6 @@ def fill(n_results: int, n_outcomes: int) -> None:
         )
         for n, one in enumerate(follow_ups, start=1)
     )  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def measure(addresses: Sequence[str] = ADDRESSES) -> None:

@@ -92,7 +92,9 @@ def _copy(model: type[Model], block: int, ranges: dict[type[Model], tuple[int, i
         values["code"] = _of_block("code", block)
         values |= {name: F(name) + later for name in ("made_at", "changed_at", "archived_at")}
     if model is SampleWord:  # the code, and the block in it
-        values["word"] = Case(When(word="x00", then=Value(f"x{block:02d}")), default=_of_block("word", block), output_field=CharField())
+        values["word"] = Case(
+            When(word="x00", then=Value(f"x{block:02d}")), default=_of_block("word", block), output_field=CharField()
+        )
     if model is PatternFile:
         values["sha256"] = Concat(Value(f"{block:08d}"), Substr("sha256", 9))
     new = {f"new_{name}": value for name, value in values.items()}

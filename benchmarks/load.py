@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.upload import PROJECT, wait_until_well
 from benchmarks.worker_rows import descendants, memory
@@ -33,7 +33,15 @@ PATTERNS_A_SAMPLE = 3
 WARM_UP = 40
 ASKED = {"list": 300, "filtered list": 300, "sample": 300, "pattern": 300, "queue": 300, "upload": 500}
 """Milliseconds at the 95th percentile; of the others the figure is told alone."""
-FILTERS = ("q=Al+40-50", "q=Al+40-50+Ru+20-30", "q=class:A", "q=class:B", "q=system:Al-Si", "q=by:mori&sort=code", "q=a_R+4.3-4.4")
+FILTERS = (
+    "q=Al+40-50",
+    "q=Al+40-50+Ru+20-30",
+    "q=class:A",
+    "q=class:B",
+    "q=system:Al-Si",
+    "q=by:mori&sort=code",
+    "q=a_R+4.3-4.4",
+)
 SEARCHES = ("q=ingot12", "q=al", "q=note:%22ribbon3%22", "q=%E7%84%BC%E9%88%8D+facet7", "q=contains+Ru+dust")
 LOOKS = 3_000
 """Samples and patterns that people look at."""
@@ -41,15 +49,30 @@ LOOKS = 3_000
 
 @dataclass
 class Process:
-    """One part of the lab; the resident memory (MB) of it and all below it, each second."""
+    """One part of the lab, with all processes below it, looked at each second."""
 
     name: str
     process: subprocess.Popen[bytes]
-    memory: list[tuple[float, float]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
 
     def look(self) -> None:
         family = descendants(self.process.pid)
-        self.memory.append((time.monotonic(), sum(memory(pid, "smaps_rollup", "Pss") for pid in family)))
+        size = sum(memory(pid, "smaps_rollup", "Pss") for pid in family)
+        self.looks.append(Look(time.monotonic(), size, sum(map(cpu_seconds, family))))
+
+    @property
+    def cores(self) -> float:
+        """That it kept busy, on average."""
+        first, last = self.looks[0], self.looks[-1]
+        return (last.cpu - first.cpu) / (last.at - first.at)
+
+
+class Look(NamedTuple):
+    """at: a moment (s); memory: MB, what is shared counted once; cpu: seconds of a core that it has taken so far"""
+
+    at: float
+    memory: float
+    cpu: float
 
 
 def main() -> None:
@@ -83,7 +106,8 @@ def main() -> None:
             **about_the_lab(),
             **{"people": options.people, "instruments": options.instruments, "seconds": options.seconds},
             **{"processes": options.processes, "threads": options.threads, "screened": n_results, **met},
-            "memory_mb": {part.name: round(max(size for _at, size in part.memory)) for part in parts},
+            "memory_mb": {part.name: round(max(look.memory for look in part.looks)) for part in parts},
+            "cores_busy": {part.name: round(part.cores, 2) for part in parts},
         }
     report(told)
     if options.json:
@@ -153,7 +177,8 @@ def lab(port: int, processes: int, threads: int) -> Iterator[list[Process]]:
     connections.close_all()
     gunicorn = [
         *(sys.executable, "-m", "gunicorn", "lims.wsgi", "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
-        *("--worker-class", "gthread", "--workers", str(processes), "--threads", str(threads), "--max-requests", "0"),
+        *("--worker-class", "gthread", "--workers", str(processes), "--threads", str(threads)),
+        *("--keep-alive", "60", "--max-requests", "0"),
     ]
     commands = {"worker": [sys.executable, "manage.py", "worker"], "web": gunicorn}
     parts = [Process(name, subprocess.Popen(command, cwd=PROJECT)) for name, command in commands.items()]
@@ -178,6 +203,15 @@ def lab(port: int, processes: int, threads: int) -> Iterator[list[Process]]:
             part.process.wait()
 
 
+def cpu_seconds(pid: int) -> float:
+    """That a process has taken; 0 where it has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def visit(plan: dict[str, Any], file: Path, port: int, seconds: int) -> Any:
     """Let locust run them; what they met."""
     file.write_text(json.dumps(plan))
@@ -188,7 +222,9 @@ def visit(plan: dict[str, Any], file: Path, port: int, seconds: int) -> Any:
         *("--loglevel", "ERROR", "--exit-code-on-error", "0", "--stop-timeout", "30"),
     ]
     environment = {**os.environ, "ICOSA_VISITORS": str(file), "PYTHONPATH": str(PROJECT)}
-    subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     return json.loads(file.with_suffix(".met.json").read_text())
 
 

@@ -113,12 +113,10 @@ class Instrument(Visitor):
             self.run_number = str(answer.json()["run"])
 
 
-@events.init.add_listener
 def forget_warm_up(environment: Environment, **_: Any) -> None:
     gevent.spawn_later(told["warm_up"], environment.stats.reset_all)
 
 
-@events.quitting.add_listener
 def write_down(environment: Environment, **_: Any) -> None:
     asked = {
         entry.name: {
@@ -132,3 +130,7 @@ def write_down(environment: Environment, **_: Any) -> None:
     }
     said = [str(error.error)[:300] for error in environment.stats.errors.values()]
     PLAN.with_suffix(".met.json").write_text(json.dumps({"asked": asked, "said": said[:10]}))
+
+
+events.init.add_listener(forget_warm_up)  # type: ignore[no-untyped-call]
+events.quitting.add_listener(write_down)  # type: ignore[no-untyped-call]

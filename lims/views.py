@@ -83,11 +83,8 @@ def follow_ups_for(person: User) -> FollowUpQuerySet:
 
 def machines() -> dict[str, int | datetime | ArchiveScreening | None]:
     """Workers and trainers that are alive, what people wait for, and the archive that they screen besides."""
-    waiting = Q(
-        state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING],
-        priority__lt=ScreeningResult.Priority.RESCREEN,
-    )
-    queue = ScreeningResult.objects.aggregate(n=Count("pk", filter=waiting), oldest=Min("queued_at", filter=waiting))
+    waiting = ScreeningResult.objects.not_done().awaiting().filter(priority__lt=ScreeningResult.Priority.RESCREEN)
+    queue = waiting.aggregate(n=Count("pk"), oldest=Min("queued_at"))
     active = Q(state__in=TrainingRun.ACTIVE)
     trainings = TrainingRun.objects.unfinished().aggregate(n=Count("pk"), n_active=Count("pk", filter=active))
     return {

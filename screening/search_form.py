@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from samples.elements import ELEMENTS
-from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField
+from samples.fields import LongSelect, PlainTextField, StyledBoundField, TypedDecimalField
 from samples.models import AlloySystem, Project
 from samples.xrd.bragg import RADIATIONS
 from screening.models import ScreeningResult
@@ -26,13 +26,13 @@ class SearchForm(forms.Form):
 
     bound_field_class = StyledBoundField
 
-    element = forms.ChoiceField(label=_("Element"), required=False)
+    element = forms.ChoiceField(label=_("Element"), required=False, widget=LongSelect)
     lowest = _amount(_("at least (at.%)"))
     highest = _amount(_("at most (at.%)"))
-    element_2 = forms.ChoiceField(label=_("and element"), required=False)
+    element_2 = forms.ChoiceField(label=_("and element"), required=False, widget=LongSelect)
     lowest_2 = _amount(_("at least (at.%)"))
     highest_2 = _amount(_("at most (at.%)"))
-    system = forms.ChoiceField(label=_("System"), required=False)
+    system = forms.ChoiceField(label=_("System"), required=False, widget=LongSelect)
     level = forms.ChoiceField(
         label=_("Best class"),
         required=False,

@@ -218,6 +218,10 @@ class Pattern(TracedModel):
         verbose_name = _("pattern")
         verbose_name_plural = _("patterns")
         ordering = ["-uploaded_at", "-pk"]
+        indexes = [
+            models.Index(fields=["-uploaded_at", "-id"], condition=Q(kind="blank"), name="pattern_blanks"),
+            models.Index(fields=["-uploaded_at", "-id"], condition=Q(failure__isnull=False), name="pattern_unreadable"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["file", "scan_number"], name="one_pattern_a_scan"),
             models.CheckConstraint(

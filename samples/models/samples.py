@@ -210,6 +210,7 @@ class Sample(InProject):
         ordering = ["-made_at", "-pk"]
         constraints = [models.UniqueConstraint(Lower("code"), name="one_sample_a_code_in_any_case")]
         indexes = [
+            models.Index(fields=["code"], name="sample_code"),
             models.Index(fields=["-made_at", "-id"], name="sample_newest"),
             models.Index(fields=["system", "-made_at"], name="sample_system_newest"),
             models.Index(fields=["-id"], condition=Q(archived_at__isnull=False), name="sample_archived"),
