@@ -77,7 +77,8 @@ class Look(NamedTuple):
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--people", type=int, default=50)
+    few_or_many = 50 if os.environ.get("DATABASE_URL", "").startswith("postgres") else 10
+    arguments.add_argument("--people", type=int, default=few_or_many, help="50 on PostgreSQL, 10 on SQLite")
     arguments.add_argument("--instruments", type=int, default=5)
     arguments.add_argument("--seconds", type=int, default=200, help="that are measured, after the warm-up")
     arguments.add_argument("--samples", type=int, default=100_000)

@@ -14,7 +14,6 @@ import segno
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from fpdf import FPDF
 
 MOST_LABELS = 500
 QUIET_ZONE = 4
@@ -150,6 +149,8 @@ def as_svg(page: Iterable[Square | Line], stock: Stock) -> str:
 
 def as_pdf(drawn: Sequence[Sequence[Square | Line]], stock: Stock) -> bytes:
     """Helvetica needs no file but knows Western letters alone; ICOSA_LABEL_FONT names a font that knows more."""
+    from fpdf import FPDF  # 25 MB, which a web process that prints no labels does without
+
     pdf = FPDF(unit="mm", format=stock.page)
     pdf.set_auto_page_break(False)
     pdf.set_margin(0)
