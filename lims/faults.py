@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 import threading
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from lims.request_ids import route_of
 from lims.schema import fit, not_serving
+from samples.xrd.sentences import sentence
 
 OF_THE_DATABASE = (InterfaceError, OperationalError, ProgrammingError)
+DISK_FULL = "53100"
+"""PostgreSQL's code for it."""
+
+WAS_AWAY = sentence("The database was away for a moment and is back. What you did last was not saved: do it again.")
+DISK_IS_FULL = sentence(
+    "The disk is full. What you did last was not saved, and everything from before is still there. Make room in the lab's"
+    " data folder or on the disk of its database; then it goes on by itself."
+)
 
 
 class FaultHandler(logging.Handler):
@@ -38,11 +48,39 @@ class FaultHandler(logging.Handler):
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The answer to a fault of ours; where database and program do not belong together, that is said instead."""
-    if isinstance(sys.exc_info()[1], OF_THE_DATABASE) and (misfit := fit.look()):
+    """The answer to a fault of ours; where it is the disk's or the database's, that is said instead."""
+    error = sys.exc_info()[1]
+    if is_full_disk(error):
+        return not_serving(request, DISK_IS_FULL, status=507)
+    if isinstance(error, OF_THE_DATABASE) and (misfit := fit.look()):
         return not_serving(request, misfit)
+    if is_lost_connection(error):
+        return not_serving(request, WAS_AWAY)
     number = getattr(request, "number", "")
     if request.path.startswith("/api/"):
         message = _("The fault is ours, not yours. Tell the administrator this number: %(number)s") % {"number": number}
         return JsonResponse({"error": {"code": "server_error", "message": message, "fields": {}}}, status=500)
     return HttpResponse(render_to_string("500.html", {"number": number}), status=500)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether this is, or comes from, a write that found no room: of a file, of SQLite, or of PostgreSQL."""
+    while error:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        if isinstance(error, OperationalError) and (sqlstate_of(error) == DISK_FULL or "disk is full" in str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def is_lost_connection(error: BaseException | None) -> bool:
+    """Whether PostgreSQL went away in the midst of it: it says so (class 57P), or it had no time to say anything."""
+    if not isinstance(error, InterfaceError | OperationalError) or connection.vendor != "postgresql":
+        return False
+    sqlstate = sqlstate_of(error)
+    return sqlstate is None or sqlstate.startswith("57P")
+
+
+def sqlstate_of(error: Exception) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)

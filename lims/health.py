@@ -63,9 +63,15 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def oldest_urgent() -> datetime | None:
     """Since when the oldest pattern waits that somebody waits for."""
-    urgent = ScreeningResult.objects.awaiting().filter(priority__lt=ScreeningResult.Priority.RESCREEN)
+    urgent = ScreeningResult.objects.not_done().awaiting().filter(priority__lt=ScreeningResult.Priority.RESCREEN)
     found: datetime | None = urgent.aggregate(at=Min("queued_at"))["at"]
     return found
+
+
+def nearly_full() -> int | None:
+    """Bytes that are left on the disk, where that is less than the lab should have; None where there is room."""
+    free = disk_free()
+    return free if free < settings.DISK_FREE_LIMIT else None
 
 
 def disk_free() -> int:

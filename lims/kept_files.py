@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.models import FileField
 
+from samples.models import PatternFile
 from screening.models import PackedFolder
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -81,6 +82,8 @@ class FilesReport:
     missing: list[str]
     altered: list[str]
     orphaned: list[str]
+    n_elsewhere: int
+    """Originals that never came: of patterns from other labs' data sets, sent without them."""
 
     @property
     def is_sound(self) -> bool:
@@ -109,4 +112,4 @@ def check_files() -> FilesReport:
         for path in sorted(root.rglob("*"))
         if path.is_file() and str(path.relative_to(root)) not in named and path.stat().st_mtime < before
     ]
-    return FilesReport(len(named), missing, altered, orphaned)
+    return FilesReport(len(named), missing, altered, orphaned, PatternFile.objects.filter(content="").count())

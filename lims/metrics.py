@@ -72,7 +72,7 @@ def _queue() -> Iterator[Metric]:
     yield _gauge("icosa_queue_age_seconds", "Wait of the oldest pattern, rescreens apart", {"": age})
     not_done = ScreeningResult.objects.not_done().order_by().values_list("state").annotate(n=Count("state"))
     states = dict.fromkeys(ScreeningResult.State.values, 0) | dict(not_done)
-    states["done"] = ScreeningResult.objects.done().count()
+    states["done"] = ScreeningResult.objects.count() - sum(states.values())  # SQLite counts a whole index far sooner
     yield _gauge("icosa_results", "Screening results by state", states, "state")
     screened = ScreeningResult.objects.done().filter(finished_at__gte=now - SPEED_OVER).count()
     speed = screened / SPEED_OVER.total_seconds()

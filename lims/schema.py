@@ -98,14 +98,14 @@ class ServeOnlyWhatFits:
         return not_serving(request, misfit) if misfit else self.get_response(request)
 
 
-def not_serving(request: HttpRequest, why: Sentence) -> HttpResponse:
+def not_serving(request: HttpRequest, why: Sentence, status: int = 503) -> HttpResponse:
     """For people a page, for scripts the API's shape of an error; both say to come again."""
     with translation.override(translation.get_language_from_request(request)):
         if request.path.startswith("/api/"):
             error = {"code": "not_serving", "message": translated(why.as_json()), "fields": {}}
-            response: HttpResponse = JsonResponse({"error": error}, status=503)
+            response: HttpResponse = JsonResponse({"error": error}, status=status)
         else:
-            response = HttpResponse(render_to_string("not_serving.html", {"why": why.as_json()}), status=503)
+            response = HttpResponse(render_to_string("not_serving.html", {"why": why.as_json()}), status=status)
     response["Retry-After"] = "30"
     add_never_cache_headers(response)
     return response

@@ -159,10 +159,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # To compile a query, or to start processes that share it, takes longer than the lists of a lab do.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
-        "options", "-c jit=off -c max_parallel_workers_per_gather=0"
-    )
+    DATABASES["default"]["OPTIONS"] = {
+        # A host that is gone answers nothing: give up after seconds, on either side, so that nobody waits or holds a lock
+        # for the two hours that are usual.
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        # To compile a query, or to start processes that share it, takes longer than the lists of a lab do.
+        "options": "-c jit=off -c max_parallel_workers_per_gather=0"
+        " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+    } | DATABASES["default"].get("OPTIONS", {})
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.i18n import set_language as django_set_language
 
+from lims.health import nearly_full
 from lims.models import Upkeep
 from lims.roles import ROLES
 from mlmodels.models import TrainerHeartbeat, TrainingRun
@@ -69,6 +70,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
         "machines": machines(),
         "backup_light": Upkeep.objects.light(),
+        "disk_nearly_full": nearly_full(),
         "instruments": InstrumentHeartbeat.objects.shown(),
         "is_new_lab": not Sample.objects.visible_to(request.user).exists(),
     }

@@ -25,7 +25,7 @@ def well_being(request: SignedInRequest) -> HttpResponse:
     context = {
         "workers": WorkerHeartbeat.objects.all(),
         "alive": set(WorkerHeartbeat.objects.alive().values_list("pk", flat=True)),
-        "n_waiting": ScreeningResult.objects.awaiting().count(),
+        "n_waiting": ScreeningResult.objects.not_done().awaiting().count(),
         "disk_free": disk_free(),
         "disk_is_full": disk_free() < settings.DISK_FREE_LIMIT,
         "backup_light": Upkeep.objects.light(),

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from django.conf import settings
@@ -20,6 +21,10 @@ CHUNK = 1024 * 1024
 NAME_LENGTH = 200
 
 
+class MissingOriginalError(PatternFileError):
+    """The bytes that a row names are not in the lab's folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Original:
     """Bytes that are on disk. name: the path below MEDIA_ROOT, given by the hash alone; size: in bytes."""
@@ -28,8 +33,26 @@ class Original:
     name: str
     size: int
 
+    def open(self) -> BinaryIO:
+        """For reading; MissingOriginalError says why it is not here."""
+        if not self.name:
+            raise MissingOriginalError(
+                "The original file stayed in the lab that this pattern came from. If you get it from there, upload it: it"
+                " takes its place here. Its SHA-256 is %(sha256)s.",
+                sha256=self.sha256,
+            )
+        try:
+            return (Path(settings.MEDIA_ROOT) / self.name).open("rb")
+        except OSError as error:
+            raise MissingOriginalError(
+                "The original file cannot be read from the lab's folder: %(error)s. Tell an administrator: manage.py"
+                " check_files names it, and a backup brings it back.",
+                error=str(error.strerror),
+            ) from error
+
     def read(self) -> bytes:
-        return (Path(settings.MEDIA_ROOT) / self.name).read_bytes()
+        with self.open() as file:
+            return file.read()
 
 
 def keep(content: bytes | File[bytes], *, folder: str = "patterns", largest: int | None = None) -> Original:

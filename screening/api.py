@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from samples.api import OnlyVisible
 from samples.models import Pattern, Reading
+from samples.originals import MissingOriginalError
 from samples.pattern_views import original_of
 from samples.sentences import translated
 from samples.xrd.sentences import PatternFileError
@@ -125,7 +126,10 @@ class PatternViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[Pattern]):
     @action(detail=True)
     def original(self, request: Request, pk: str) -> FileResponse:
         """The bytes that the instrument wrote."""
-        return original_of(self.get_object())
+        try:
+            return original_of(self.get_object())
+        except MissingOriginalError as error:
+            raise NotFound(translated(error.sentence)) from error
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
     @action(detail=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, transaction
+from django.db import Error, models, transaction
 from django.utils import timezone
 
 from mlmodels.models import ModelVersion
@@ -83,6 +83,8 @@ def screen_batch(batch: Sequence[ScreeningResult]) -> None:
         patterns = [row.reading.as_pattern() for row in batch]
         batch, patterns = refuse_unscreenable(batch, patterns)
         calls = pipeline.screen(network, patterns)
+    except Error:  # of the database, and no pattern's fault: the rows come back when their lease ends
+        raise
     except Exception as error:
         logger.exception("Screening failed for results %s", [row.pk for row in batch])
         if len(batch) > 1:

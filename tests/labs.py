@@ -67,8 +67,8 @@ class Lab:
                 start_new_session=True,
             )
 
-    def fill(self, n_patterns: int) -> None:
-        self.run("tests/screening/fill_lab.py", str(n_patterns))
+    def fill(self, n_patterns: int, *beginning_at: float) -> None:
+        self.run("tests/screening/fill_lab.py", str(n_patterns), *map(str, beginning_at))
 
     @property
     def results(self) -> ScreeningResultQuerySet:

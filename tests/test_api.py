@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from lims.roles import ROLES
 from mlmodels.models import Dataset, ModelVersion, TrainingRun
-from samples.models import Pattern, Project, Sample
+from samples.models import Pattern, PatternFile, Project, Sample
 from screening.models import EvidenceFile, FollowUp, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version, make_result
@@ -284,6 +284,13 @@ class TestPatterns:
         rows = list(csv.DictReader(io.StringIO("\n".join(line for line in lines if not line.startswith("#")))))
         assert len(rows) == called.reading.n_points
         assert read(client, f"patterns/{pattern.pk}/json/")["results"][0]["level"] == "A"
+
+    def test_an_original_that_is_not_here_is_said(self, client: Client, called: ScreeningResult) -> None:
+        address = f"{API}patterns/{called.reading.pattern_id}/original/"
+        Path(called.reading.pattern.file.content.path).unlink()
+        assert "cannot be read from the lab's folder: No such file" in refusal(client.get(address), 404)["message"]
+        PatternFile.objects.update(content="")
+        assert "stayed in the lab that this pattern came from" in refusal(client.get(address), 404)["message"]
 
     def test_are_found(self, client: Client, called: ScreeningResult, member: User) -> None:
         pattern, waiting = called.reading.pattern, make_pattern()

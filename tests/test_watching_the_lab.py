@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -27,6 +30,11 @@ pytestmark = pytest.mark.django_db
 
 TOKEN = "a token of more than twenty characters"
 SECRET = "Yamada's Al43Si32Ru25"
+
+
+def caused(error: Exception, by: Exception) -> Exception:
+    error.__cause__ = by
+    return error
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +201,43 @@ class TestFaults:
         assert client.get("/").status_code == 503
         fit.trust()
 
+    def test_a_connection_that_was_lost_is_said_so_also_where_the_database_is_back(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client.raise_request_exception = False
+        client.force_login(UserFactory.create(roles=["member"]))
+        error = OperationalError("terminating connection due to administrator command")
+        error.__cause__ = psycopg.errors.AdminShutdown()
+        break_home(monkeypatch, error)
+        response = client.get("/")
+        if connection.vendor == "postgresql":
+            assert response.status_code == 503
+            assert "The database was away for a moment" in response.content.decode()
+        else:
+            assert response.status_code == 500
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.ENOSPC, "No space left on device"),
+            OSError(errno.EDQUOT, "Disk quota exceeded"),
+            OperationalError("database or disk is full"),
+            caused(OperationalError("could not extend file"), psycopg.errors.DiskFull()),
+        ],
+    )
+    @pytest.mark.parametrize("address", ["/", "/api/v1/samples/"])
+    def test_a_full_disk_is_said_so(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, address: str
+    ) -> None:
+        client.raise_request_exception = False
+        client.force_login(UserFactory.create(roles=["member"]))
+        break_home(monkeypatch, error)
+        monkeypatch.setattr("samples.api.SampleViewSet.list", raising(error))
+        response = client.get(address)
+        assert response.status_code == 507
+        assert "The disk is full. What you did last was not saved" in response.content.decode()
+        assert response["Retry-After"]
+
     def test_jobs_that_log_an_exception_are_counted(self) -> None:
         try:
             raise RuntimeError(SECRET)
@@ -206,10 +251,14 @@ class TestFaults:
 
 
 def break_home(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def breaks(_queryset: object) -> None:
+    monkeypatch.setattr("lims.views.system_standings", raising(error))
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def breaks(*_arguments: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr("lims.views.system_standings", lambda *_arguments: breaks(None))
+    return breaks
 
 
 class TestPage:

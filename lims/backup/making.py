@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from tempfile import mkdtemp
 from zoneinfo import ZoneInfo
@@ -25,6 +26,20 @@ ATTEMPTS = 3
 NAMED = "%Y%m%dT%H%M%SZ"
 
 
+class UnreadableError(Exception):
+    """A file of the lab that cannot be read: its disk fails, or it belongs to somebody else."""
+
+
+class _Source(FileIO):
+    """A file of the lab while it is read: what its own disk refuses is told apart from what the backup's disk does."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        try:
+            return super().read(size) or b""
+        except OSError as error:
+            raise UnreadableError(error.strerror) from error
+
+
 class ChangedMeanwhileError(Exception):
     """An archive that the frozen database still needs was taken out and went: the next moment is as good."""
 
@@ -39,6 +54,7 @@ class Made:
     grown: int
     missing: list[str]
     altered: list[str]
+    unreadable: list[str]
 
 
 def make_backup(folder: Path, key: str) -> Made:
@@ -103,13 +119,21 @@ def _no_room_said(folder: Path) -> Iterator[None]:
 
 def _make(vault: Vault, side: Path) -> Made:
     before = _files_of_newest(vault)
-    passing = {kept.name: _stored(vault, kept, before) for kept in named_files() if kept.is_passing}
-    missing, altered, files = [], [], []
+    missing, altered, unreadable, files = [], [], [], []
+    passing = {}
+    for kept in named_files():
+        if kept.is_passing:
+            with suppress(UnreadableError):  # said below
+                passing[kept.name] = _stored(vault, kept, before)
     now = timezone.now()
     with database.frozen(side) as alias:
         dump = [_store(vault, path, path.name) for path in sorted(side.iterdir())]
         for kept in named_files(alias):
-            stored = passing.get(kept.name) or _stored(vault, kept, before)
+            try:
+                stored = passing.get(kept.name) or _stored(vault, kept, before)
+            except UnreadableError as error:
+                unreadable.append(f"{kept.name}, of {kept.what}: {error}")
+                continue
             if stored is None:
                 if kept.is_passing:
                     raise ChangedMeanwhileError
@@ -126,10 +150,10 @@ def _make(vault: Vault, side: Path) -> Made:
             rows=database.rows_of(alias),
             dump=dump,
             files=files,
-            missing=missing,
+            missing=[*missing, *unreadable],
         )
     grown = vault.take_over(backup)
-    return Made(backup.name, len(files), sum(s.size for s in (*dump, *files)), grown, missing, altered)
+    return Made(backup.name, len(files), sum(s.size for s in (*dump, *files)), grown, missing, altered, unreadable)
 
 
 def _files_of_newest(vault: Vault) -> dict[str, StoredFile]:
@@ -140,14 +164,21 @@ def _files_of_newest(vault: Vault) -> dict[str, StoredFile]:
 
 
 def _stored(vault: Vault, kept: KeptFile, before: dict[str, StoredFile]) -> StoredFile | None:
-    """The file in the vault, by its former entry where it did not change since; None where it is not on disk."""
+    """The file in the vault, by its former entry where it did not change since; None where it is not on disk.
+
+    UnreadableError where it is there, and its disk or its permissions do not give it.
+    """
     try:
-        said, known = kept.path.stat(), before.get(kept.name)
-        if known and (known.size, known.changed) == (said.st_size, said.st_mtime_ns) and vault.holds(known):
-            return known
-        return _store(vault, kept.path, kept.name)
+        said, source = kept.path.stat(), _Source(kept.path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UnreadableError(error.strerror) from error
+    with source:
+        known = before.get(kept.name)
+        if known and (known.size, known.changed) == (said.st_size, said.st_mtime_ns) and vault.holds(known):
+            return known
+        return vault.store(kept.name, source, said.st_mtime_ns)
 
 
 def _store(vault: Vault, path: Path, name: str) -> StoredFile:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
-from samples.sentences import translated
+from samples.sentences import restored, translated
 from samples.xrd.sentences import Sentence, sentence
 
 BACKUP_DUE_AFTER = timedelta(hours=36)
@@ -77,6 +77,9 @@ class UpkeepQuerySet(models.QuerySet["Upkeep"]):
             return Light("bad", sentence("A signed entry was tampered with"))
         if backup.good is None and not backup.is_bad:
             return Light("bad" if settings.BACKUP_FOLDER else "idle", sentence("No backup yet"))
+        short = self.filter(task=tasks.BACKUP, went_well=False).first() if backup.is_bad else None
+        if short and short.problem and short.facts.get("name"):  # it is made, and lacks something
+            return Light("bad", restored(short.problem))
         if backup.good is None:
             return Light("bad", sentence("The backup failed, and there is none yet"))
         ago = timesince(backup.good)

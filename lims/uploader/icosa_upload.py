@@ -407,9 +407,9 @@ class Lab:
     def _why_not(self, error: urllib.error.HTTPError) -> Exception:
         try:
             answer = json.loads(error.read().decode("utf-8"))["error"]
-            said, about = str(answer["message"]), list(answer["fields"])
+            said, about, is_ours = str(answer["message"]), list(answer["fields"]), True
         except Exception:  # a proxy's own page
-            said, about = f"It answered {error.code} {error.reason}.", []
+            said, about, is_ours = f"It answered {error.code} {error.reason}.", [], False
         if error.code in (400, 409, 413, 415, 422):
             return Refused(said, about)
         if error.code in (401, 403):
@@ -417,8 +417,9 @@ class Lab:
         if 300 <= error.code < 400:
             moved = error.headers.get("Location", "")
             return NotLetIn(f"The lab has moved to {moved}: start this program with that address.")
-        if error.code in (408, 425, 429, 502, 503, 504):
-            return Unreachable(f"The lab is busy or being restarted ({error.code}). Files wait here.")
+        if error.code in (408, 425, 429, 502, 503, 504, 507):
+            why = said if is_ours else f"The lab is busy or being restarted ({error.code})."
+            return Unreachable(f"{why} Files wait here.")
         if error.code >= 500:
             return PutOff(f"The lab failed over this file ({error.code}); it is tried again later.")
         return NotLetIn(f"What answers at {self.address} is not Icosa, or an older one ({error.code}).")

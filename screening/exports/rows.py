@@ -17,6 +17,7 @@ from mlmodels.export.writing import LABELS, SAMPLES, Wanted, write_archive
 from mlmodels.models import Dataset
 from samples.models import PatternFile
 from samples.models.readings import arrays_sha256
+from samples.originals import MissingOriginalError
 from screening.exports.facts import kept_facts, kept_samples, moment, take_down
 from screening.models import DatasetRecord
 
@@ -92,7 +93,7 @@ def read_original(sha256: str) -> bytes:
         )
     try:
         content = file.original.read()
-    except OSError as error:
+    except MissingOriginalError as error:
         raise ExportRefused(
             "The original file of %(name)s cannot be read: it is missing from the lab's folder. Restore it from the backup, "
             "or export without the original files.",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from samples.models.acts import changes_by
 from samples.models.projects import RecordQuerySet
 from samples.models.traced import TracedModel
-from samples.originals import Original, keep, safe_name
+from samples.originals import MissingOriginalError, Original, keep, safe_name
 from samples.xrd.sentences import Sentence, sentence
 from screening.bell import ring_thumbnails_on_commit
 from screening.images import DAMAGED, ImageError, ImageFacts, inspect_image, thumbnail_of
@@ -188,7 +188,7 @@ class EvidenceFile(TracedModel):
         """Write the thumbnail of an image that was claimed, or why there is none."""
         try:
             thumbnail = thumbnail_of(self.original.read())
-        except FileNotFoundError:  # the file lies on another host, which does this
+        except MissingOriginalError:  # the file lies on another host, which does this
             self._finish(self.Thumbnail.QUEUED, attempts=F("attempts") - 1)
         except ImageError as error:
             self._finish(self.Thumbnail.FAILED, trouble=error.sentence.as_json())

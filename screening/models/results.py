@@ -255,7 +255,7 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
     def release_expired(self) -> int:
         """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS; returns how many there were."""
         expired = self.filter(state=ScreeningResult.State.RUNNING, leased_until__lt=timezone.now())
-        lost = sentence("The worker was lost while it screened this pattern.")
+        lost = sentence("The worker was lost while it screened this pattern, as it is when memory runs out.")
         return sum(row.give_back(lost) for row in expired.only("attempts", "lease"))
 
 
@@ -399,8 +399,9 @@ class ScreeningResult(models.Model):
         """Answer that this pattern cannot be judged, if the row is still leased to us."""
         return self._write_if_ours(state=self.State.NOT_SCREENABLE, reason=reason.as_json(), finished_at=timezone.now())
 
+    @transaction.atomic
     def give_back(self, reason: Sentence) -> bool:
-        """Put the row back into the queue after a failure, or aside where it has failed MAX_ATTEMPTS times."""
+        """Put the row back into the queue after a failure, or aside where it has failed MAX_ATTEMPTS times; then it is told, too."""
         if self.attempts < MAX_ATTEMPTS:
             return self._write_if_ours(state=self.State.QUEUED, reason=reason.as_json())
         aside = sentence(

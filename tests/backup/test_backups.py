@@ -17,11 +17,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from pytest_django import Settings
 
-from lims.backup.making import make_backup
+from lims.backup.making import UnreadableError, _Source, make_backup
 from lims.backup.restoring import try_restore
 from lims.backup.vault import BackupError, DamagedPieceError, Vault
 from lims.models import Upkeep
-from samples.models import Pattern
+from samples.models import Pattern, PatternFile
 from screening.models import PackedFolder, ScreeningRun
 from tests.factories import UserFactory, make_pattern
 
@@ -94,6 +94,37 @@ def test_a_file_that_is_gone_is_said_and_the_rest_is_backed_up(lab: Path) -> Non
     assert f"missing: {Pattern.objects.get(name='one.xy').file.content.name}, of original file" in said
     assert "1 files and the database" in said
     assert try_restore(lab, "").n_files == 1
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_backed_up(lab: Path) -> None:
+    """A folder in its place gives an error of the system at the first read, as a dying disk does, also to root."""
+    (one,) = paths_of("one.xy")
+    name = Pattern.objects.get(name="one.xy").file.content.name
+    one.unlink()
+    one.mkdir()
+    status, said = run("backup", lab)
+    assert status == 1
+    assert f"not readable: {name}, of original file" in said
+    assert "Is a directory" in said
+    assert "1 files and the database" in said
+    assert str(Upkeep.objects.light()) == "1 files could not be read and are not in the backup: see its output."
+    assert try_restore(lab, "").n_files == 1
+    one.rmdir()
+    make_backup(lab, "")
+
+
+def test_an_error_of_the_disk_in_the_midst_of_a_file_is_told_apart_from_those_of_the_backups_disk() -> None:
+    """/proc/self/mem opens, and its first page is an I/O error: what a bad sector gives."""
+    with _Source(Path("/proc/self/mem")) as source, pytest.raises(UnreadableError, match="Input/output error"):
+        source.read(10)
+
+
+def test_patterns_that_came_without_their_files_are_said_and_nothing_is_wrong(lab: Path) -> None:
+    PatternFile.objects.create(sha256="0" * 64, content="", size=7)
+    assert run("backup", lab)[0] == 0
+    status, said = run("check_files")
+    assert status == 0
+    assert "1 more stayed in the labs that their patterns came from" in said
 
 
 def test_a_damaged_piece_fails_the_trial_and_the_next_backup_mends_it(lab: Path) -> None:

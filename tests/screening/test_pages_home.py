@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from screening.models import WorkerHeartbeat
 from tests.factories import SampleFactory, UserFactory, make_pattern
@@ -54,7 +54,10 @@ def test_candidates_and_classes_by_system(client: Client, member: User) -> None:
 def test_what_needs_a_hand(client: Client, member: User) -> None:
     version = a_version()
     make_pattern(name="empty.xy", content=b"\n")
-    reason = {"template": "The worker was lost while it screened this pattern.", "values": {}}
+    reason = {
+        "template": "The worker was lost while it screened this pattern, as it is when memory runs out.",
+        "values": {},
+    }
     make_result(make_pattern(name="lost.xy"), version, state="failed", reason=reason)
     page = home(client)
     assert "2 patterns wait in the inbox" in page
@@ -68,6 +71,12 @@ def test_lights(client: Client, member: User) -> None:
     page = home(client)
     assert "1 worker is running" in page
     assert "1 pattern in the queue" in page
+
+
+def test_a_disk_that_is_nearly_full_is_said(client: Client, member: User, settings: Settings) -> None:
+    assert "The disk is nearly full" not in home(client)
+    settings.DISK_FREE_LIMIT = 1e18
+    assert "left. Once it is full, uploads are turned away." in home(client)
 
 
 def test_the_number_of_queries_is_fixed(

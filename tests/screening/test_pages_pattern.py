@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from mlmodels.models import ModelVersion
-from samples.models import Pattern
+from samples.models import Pattern, PatternFile
 from screening.models import ScreeningResult
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version, make_result
@@ -182,6 +182,17 @@ class TestCorrection:
     @pytest.mark.parametrize("action", ["move", "mark", "correct", "retry", "archive", "refine"])
     def test_nothing_changes_by_a_link(self, client: Client, member: User, action: str) -> None:
         assert client.get(f"/patterns/{make_pattern().pk}/{action}/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("", "stayed in the lab that this pattern came from"), ("patterns/gone", "manage.py check_files names it")],
+)
+def test_an_original_file_that_is_not_here_is_said(client: Client, member: User, content: str, said: str) -> None:
+    pattern = make_pattern()
+    PatternFile.objects.update(content=content)
+    assert ("Where is the original file?" in page_of(client, pattern)) is (content == "")
+    assert said in client.get(f"/patterns/{pattern.pk}/original/", follow=True).content.decode()
 
 
 class TestRefinement:

@@ -185,7 +185,10 @@ class TestCards:
 
     def test_a_failed_one_gives_its_reason_and_can_be_tried_again(self, client: Client, run: ScreeningRun) -> None:
         result = ScreeningResult.objects.queued().get()
-        reason = {"template": "The worker was lost while it screened this pattern.", "values": {}}
+        reason = {
+            "template": "The worker was lost while it screened this pattern, as it is when memory runs out.",
+            "values": {},
+        }
         ScreeningResult.objects.filter(pk=result.pk).update(state="failed", reason=reason, attempts=3)
         assert "The worker was lost" in client.get(f"/runs/{run.pk}/").content.decode()
         response = client.post(f"/patterns/{result.reading.pattern_id}/retry/", {"run": run.pk})

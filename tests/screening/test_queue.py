@@ -139,7 +139,7 @@ def test_a_row_that_kills_its_worker_is_set_aside_with_its_reason(run: Screening
     row.refresh_from_db()
     assert row.state == State.FAILED
     assert translated(row.reason) == (
-        "Set aside after 3 attempts. The last one ended so: The worker was lost while it screened this pattern."
+        "Set aside after 3 attempts. The last one ended so: The worker was lost while it screened this pattern, as it is when memory runs out."
     )
     assert ScreeningResult.objects.claim(1) == []
 

@@ -16,6 +16,7 @@ from screening.models import ScreeningResult, WorkerHeartbeat
 from tests.labs import ALIAS, PATIENCE, Lab, is_alive, read_proc
 from tests.labs import databases as databases
 from tests.labs import lab as lab
+from tests.poison import POISON_BEGINS_AT
 
 pytestmark = [pytest.mark.workers, pytest.mark.slow]
 
@@ -92,6 +93,40 @@ def test_a_cluster_stops_by_itself_when_its_watchdog_was_killed(lab: Lab) -> Non
     lab.watchdog.kill()
     lab.watchdog.wait()
     lab.wait_until(lambda: not [pid for pid in before if is_alive(pid)], "the end of the cluster")
+
+
+SEE_AND_RETRY = """
+from django.test import Client
+from tests.factories import UserFactory
+from samples.models import Pattern
+client = Client(headers={"host": "localhost"})
+client.force_login(UserFactory.create(roles=["member"]))
+address = Pattern.objects.get(name="begins-at-21.0.xy").get_absolute_url()
+for page in (address, "/"):
+    said = client.get(page).content.decode()
+    assert "Set aside after 3 attempts" in said and "The worker was lost" in said and "begins-at-21.0.xy" in said, page
+assert "Try again" in client.get(address).content.decode()
+assert client.post(address + "retry/").status_code == 302
+"""
+
+
+def test_a_pattern_that_kills_its_worker_is_set_aside_and_named_and_can_be_tried_again(lab: Lab) -> None:
+    """Each time with a real SIGKILL, as by the kernel when memory runs out; the others of its batch are screened."""
+    settings_here = lab.environment["DJANGO_SETTINGS_MODULE"]
+    lab.fill(12, POISON_BEGINS_AT)
+    lab.environment["DJANGO_SETTINGS_MODULE"] = "tests.poison_settings"
+    lab.start_worker()
+    lab.wait_until(lambda: not lab.results.awaiting().exists(), "the end of all attempts")
+    assert Counter(lab.results.values_list("state", flat=True)) == {"done": 12, "failed": 1}
+    poison = lab.results.get(state="failed")
+    assert poison.attempts == 3
+    assert poison.reading.pattern.name == "begins-at-21.0.xy"
+    assert poison.reading.pattern.uploaded_by.notices.exists()
+    assert lab.stop() == []
+    lab.environment["DJANGO_SETTINGS_MODULE"] = settings_here
+    lab.run("manage.py", "shell", "-v0", "-c", SEE_AND_RETRY)
+    lab.start_worker()
+    lab.wait_until(lab.all_done, "the pattern screened after all")
 
 
 def test_only_spawned_processes_have_torch_and_ctrl_c_stops_everything_within_seconds(lab: Lab) -> None:

@@ -65,9 +65,10 @@ class Command(BaseCommand):
             f"{made.name}: {made.n_files} files and the database, {made.size / MB:.1f} MB;"
             f" the backups grew by {made.grown / MB:.1f} MB."
         )
-        for kind, names in (("missing", made.missing), ("altered", made.altered)):
+        for kind, names in (("missing", made.missing), ("altered", made.altered), ("not readable", made.unreadable)):
             for name in names:
                 self.stdout.write(f"{kind}: {name}")
-        if made.missing or made.altered:
-            n = len(made.missing) + len(made.altered)
+        if n := len(made.missing) + len(made.altered):
             row.fail(sentence("%(n)s files were missing or altered when the backup was made.", n=n))
+        if n := len(made.unreadable):
+            row.fail(sentence("%(n)s files could not be read and are not in the backup: see its output.", n=n))
