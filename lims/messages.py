@@ -26,7 +26,9 @@ KEYWORDS: dict[str, tuple[int | tuple[int, str], ...]] = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     # Sentences of the floors that know nothing of Django (samples/xrd/sentences.py), and the errors that carry one.
     **dict.fromkeys(("sentence", "PatternFileError", "CheckpointError", "CompositionError", "RefinementError"), (1,)),
-    **dict.fromkeys(("ExportRefused", "BackupError", "DamagedPieceError", "TrainingError", "MissingOriginalError"), (1,)),
+    **dict.fromkeys(
+        ("ExportRefused", "BackupError", "DamagedPieceError", "TrainingError", "MissingOriginalError"), (1,)
+    ),
 }
 _TEMPLATE_CALL = re.compile(r"\b(_|n?p?gettext)\(((?:[^()'\"]|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")*)\)", re.DOTALL)
 
