@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from samples.models import AlloySystem
+from samples.sheets.cells import shielded
 from screening.agreement import Agreement
 from screening.agreement_figures import lattice_figure, reliability_figure
 from screening.agreement_form import AgreementForm
@@ -71,7 +72,7 @@ def ledger_csv(request: HttpRequest) -> HttpResponse:
                 codes[int(calls.sample[n])],
                 systems[int(calls.system[n])],
                 calls.pattern[n],
-                versions[int(calls.version[n])],
+                shielded(versions[int(calls.version[n])]),
                 calls.level[n],
                 "" if np.isnan(calls.probability[n]) else f"{calls.probability[n]:.7g}",
                 calls.verdict[n],

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 
 from mlmodels.models import ModelVersion
 from samples.models import AlloySystem
+from samples.sheets.cells import shielded
 from screening.map_figures import alloy_map_figure
 from screening.maps import AlloyMap
 from screening.scores import system_standings
@@ -47,7 +48,7 @@ def map_csv(request: HttpRequest, key: str) -> HttpResponse:
     version = ModelVersion.objects.defer("config").production()
     writer.writerow(["marker", "sample", "composition_at%", *(f"{name}_%" for name in alloys.names), *facts])
     for sample in alloys.samples:
-        by = str(version) if version and sample.level else ""
+        by = shielded(str(version)) if version and sample.level else ""
         told = (sample.level, by, sample.verdict, "", "", "yes" if sample.simulated else "")
         writer.writerow(["sample", sample.code, sample.formula, *_rounded(sample.position), *told])
     for one in alloys.phases:
