@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from django.db import Error, models, transaction
+from django.db import Error, InterfaceError, OperationalError, models, transaction
 from django.utils import timezone
 
 from mlmodels.models import ModelVersion
@@ -38,12 +39,16 @@ HEARTBEAT = "ICOSA_HEARTBEAT"
 stopping: Event | threading.Event = threading.Event()
 """Set when no further batch shall be taken; a cluster puts the event here that all its processes share."""
 
+interrupted: set[UUID] = set()
+"""Leases of the rows that this process could not write, since the database was away."""
+
 
 def screen_waiting() -> None:
     """Screen queued rows, batch by batch, until none is left, and put what was found before reviewers.
 
     A second delivery of the same bell finds nothing to do.
     """
+    take_up_interrupted()
     ScreeningResult.objects.release_expired()
     end_of_shift = time.monotonic() + SHIFT
     rung = False
@@ -76,20 +81,29 @@ def next_batch() -> list[ScreeningResult]:
 
 
 def screen_batch(batch: Sequence[ScreeningResult]) -> None:
-    """Screen rows that are leased to us; where the batch fails, each by itself, so that one bad pattern fails alone."""
+    """Screen rows that are leased to us; those that the database went away from are taken up again, and no attempt is counted."""
+    try:
+        _screen(batch)
+    except (InterfaceError, OperationalError):
+        interrupted.update({row.lease for row in batch if row.lease})
+        raise
+
+
+def _screen(batch: Sequence[ScreeningResult]) -> None:
+    """Where the batch fails, each by itself, so that one bad pattern fails alone."""
     run_id.set(",".join(map(str, sorted({row.run_id for row in batch}))))
     try:
         network = network_for(batch[0].model_version_id)
         patterns = [row.reading.as_pattern() for row in batch]
         batch, patterns = refuse_unscreenable(batch, patterns)
         calls = pipeline.screen(network, patterns)
-    except Error:  # of the database, and no pattern's fault: the rows come back when their lease ends
+    except Error:  # of the database: here is nothing to be written
         raise
     except Exception as error:
         logger.exception("Screening failed for results %s", [row.pk for row in batch])
         if len(batch) > 1:
             for row in batch:
-                screen_batch([row])
+                _screen([row])
         else:
             batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
         return
@@ -145,8 +159,16 @@ def write(
 def beat() -> None:
     """Give a sign of life: a task came through the cluster's own queue, or a batch was screened.  And ring for lost rows."""
     _heartbeat().update(beat_at=timezone.now())
-    if ScreeningResult.objects.release_expired():
+    if take_up_interrupted() + ScreeningResult.objects.release_expired():
         ring()
+
+
+def take_up_interrupted() -> int:
+    """Queue what this process had in its hands when the database went away; how many rows that were."""
+    leases = set(interrupted)
+    n = ScreeningResult.objects.take_back(leases) if leases else 0
+    interrupted.difference_update(leases)
+    return n
 
 
 def warm_up() -> None:

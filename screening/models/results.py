@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 from django.conf import settings
@@ -251,6 +251,13 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
             row.take(calls[row], device=device)
         self.bulk_create(ours, update_conflicts=True, unique_fields=["pk"], update_fields=FINISHED)
         return {row.pk for row in ours}
+
+    def take_back(self, leases: Iterable[UUID]) -> int:
+        """Queue rows of these leases again, as if they had not been tried: their worker lives, and lost the database alone."""
+        held = self.filter(state=ScreeningResult.State.RUNNING, lease__in=leases)
+        return held.update(
+            state=ScreeningResult.State.QUEUED, attempts=F("attempts") - 1, lease=None, leased_until=None
+        )
 
     def release_expired(self) -> int:
         """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS; returns how many there were."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
@@ -20,7 +21,7 @@ from samples.xrd.sentences import sentence
 from screening.bell import ring
 from screening.models import ScreeningResult, ScreeningRun
 from screening.models.results import MAX_ATTEMPTS
-from screening.tasks import screen_batch, screen_waiting
+from screening.tasks import beat, screen_batch, screen_waiting
 from tests.factories import make_reading, pattern_text
 
 State = ScreeningResult.State
@@ -149,6 +150,27 @@ def test_a_row_that_kills_its_worker_is_set_aside_with_its_reason(run: Screening
     screen_waiting()
     row.refresh_from_db()
     assert row.state == State.DONE
+
+
+@pytest.mark.parametrize("take_up", [screen_waiting, beat])
+def test_a_database_that_goes_away_costs_no_attempt(
+    run: ScreeningRun, monkeypatch: pytest.MonkeyPatch, take_up: Callable[[], None]
+) -> None:
+    queue(run, 3)
+
+    def goes_away(*_arguments: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as away:
+        away.setattr("screening.tasks.write", goes_away)
+        for _ in range(MAX_ATTEMPTS + 1):
+            with pytest.raises(OperationalError):
+                screen_waiting()
+            assert ScreeningResult.objects.filter(state=State.RUNNING, attempts=1).count() == 3
+    take_up()
+    assert not ScreeningResult.objects.filter(state=State.RUNNING).exists()
+    screen_waiting()
+    assert ScreeningResult.objects.filter(state=State.DONE, attempts=1).count() == 3
 
 
 def test_a_poison_pattern_fails_alone(run: ScreeningRun) -> None:
