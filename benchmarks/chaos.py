@@ -508,7 +508,7 @@ def wait_until_screening(lab: OwnLab) -> None:
 
 
 def point_django_at(lab: OwnLab) -> None:
-    """The lab's own database, past the wire."""
+    """The database of this lab, for the count at the end."""
     for name in ("ICOSA_DATA", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
         os.environ[name] = lab.environment[name]
     import django

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -196,13 +197,14 @@ def postgresql_tools() -> Path | None:
 
 
 def own_postgresql(folder: Path, port: int) -> Service:
-    """A server with an empty cluster in ``folder``; fsync and all else as PostgreSQL has it. It refuses to run as root."""
+    """A server with an empty cluster, and its log in ``folder``; fsync and all else as PostgreSQL has it.
+
+    It refuses to run as root, and its user may not look into the folders of others: so its own lies beside them.
+    """
     tools, user = postgresql_tools(), "nobody" if os.getuid() == 0 else ""
     assert tools
-    place = folder / "postgresql"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="icosa-postgresql-"))
     if user:
-        folder.chmod(0o711)
         shutil.chown(place, user)
     as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     subprocess.run(  # type: ignore[call-overload]
@@ -287,6 +289,8 @@ class OwnLab:
             service.stop(signal.SIGINT if service is self.server else signal.SIGTERM)
         if self.wire:
             self.wire.cut()
+        if self.server and self.server.place:
+            shutil.rmtree(self.server.place.parent)
 
 
 def wait_for_port(port: int, within: float = 30.0) -> None:

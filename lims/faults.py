@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -76,7 +76,7 @@ def is_full_disk(error: BaseException | None) -> bool:
 
 def is_lost_connection(error: BaseException | None) -> bool:
     """Whether PostgreSQL went away in the midst of it: it says so (class 57P), or it had no time to say anything."""
-    if not isinstance(error, InterfaceError | OperationalError) or connection.vendor != "postgresql":
+    if not isinstance(error, InterfaceError | OperationalError) or not hasattr(error.__cause__, "sqlstate"):
         return False
     sqlstate = sqlstate_of(error)
     return sqlstate is None or sqlstate.startswith("57P")

@@ -107,7 +107,10 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_backed_up(lab: Path
     assert f"not readable: {name}, of original file" in said
     assert "Is a directory" in said
     assert "1 files and the database" in said
-    assert str(Upkeep.objects.light()) == "1 files could not be read and are not in the backup: see its output."
+    assert (
+        str(Upkeep.objects.light())
+        == "Files that could not be read and are not in the backup: 1. Its output names them."
+    )
     assert try_restore(lab, "").n_files == 1
     one.rmdir()
     make_backup(lab, "")

@@ -71,4 +71,6 @@ class Command(BaseCommand):
         if n := len(made.missing) + len(made.altered):
             row.fail(sentence("%(n)s files were missing or altered when the backup was made.", n=n))
         if n := len(made.unreadable):
-            row.fail(sentence("%(n)s files could not be read and are not in the backup: see its output.", n=n))
+            row.fail(
+                sentence("Files that could not be read and are not in the backup: %(n)s. Its output names them.", n=n)
+            )
