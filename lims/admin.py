@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
 
-admin.site.unregister(User)
+from lims.models.audit import AuditEntry, AuditKind
+
+admin.site.unregister([User, Group])
 
 
 @admin.register(User)
@@ -23,3 +27,22 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@admin.register(Group)
+class AuditedGroupAdmin(GroupAdmin):
+    """Groups of the lab's own making; what a group may do is noted whenever it changes here."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        group: Group = form.instance
+        before = _permissions_of(group)
+        super().save_related(request, form, formsets, change)
+        after = _permissions_of(group)
+        if before != after:
+            AuditEntry.note(
+                request, AuditKind.PERMISSIONS_SET, group, given=sorted(after - before), taken=sorted(before - after)
+            )
+
+
+def _permissions_of(group: Group) -> set[str]:
+    return {f"{label}.{name}" for label, name in group.permissions.values_list("content_type__app_label", "codename")}

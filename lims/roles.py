@@ -59,7 +59,7 @@ CURATE = (
 ADMINISTER = (
     *("auth.add_user", "auth.change_user", "auth.view_group"),
     *("samples.add_project", "samples.see_every_project"),
-    *("lims.view_fault", "lims.change_fault"),
+    *("lims.view_fault", "lims.change_fault", "lims.view_auditentry"),
 )
 """Let people in and give them roles, begin projects, see what every project holds, and what is wrong with the machines."""
 

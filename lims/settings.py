@@ -122,6 +122,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "samples.requests.remember_who_asks",
+    "lims.audit.NoteDownloads",
 ]
 
 ROOT_URLCONF = "lims.urls"

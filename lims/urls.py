@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from lims import history, keys, notices, people, trash, views, well_being
+from lims import audit, history, keys, notices, people, trash, views, well_being
 from lims.health import live, ready
 from lims.metrics import metrics
 
@@ -39,6 +39,8 @@ urlpatterns = [
     path("settings/", notices.my_settings, name="my-settings"),
     path("settings/password/", notices.my_password, name="my-password"),
     path("api/v1/", include("lims.api")),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/audit.csv", audit.audit_csv, name="audit-csv"),
     path("well-being/", well_being.well_being, name="well-being"),
     path("well-being/faults/<int:pk>/", well_being.mend, name="mend-fault"),
     path("healthz", ready, name="healthz"),

@@ -60,7 +60,7 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "history-sample history-pattern history-system history-follow-up history-phase history-model"),
     (MEMBERS, "history-rules"),
     (MEMBERS, "samples:sheet-trash samples:sheet-restore"),
-    (ADMINS, "history-person"),
+    (ADMINS, "history-person audit audit-csv"),
     (ADMINS, "well-being mend-fault invite person make-link deactivate let-back-in"),
     (MEMBERS, "samples:new samples:edit samples:archive samples:restore samples:edit-system"),
     (MEMBERS, "samples:sheets samples:sheet samples:sheet-columns samples:sheet-commit samples:sheet-undo"),

@@ -33,6 +33,8 @@ class AuditKind(models.TextChoices):
     SSO_LINKED = "sso-linked", _("linked an account of the lab’s sign-in service")
     SSO_UNLINKED = "sso-unlinked", _("took off the link to the lab’s sign-in service")
     KEY_REFUSED = "key-refused", _("sent an API key that is not known")
+    DOWNLOADED = "downloaded", _("took data out")
+    PERMISSIONS_SET = "permissions-set", _("changed what a group may do")
 
 
 class AuditEntry(Unchanging):
