@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,8 +71,13 @@ class Damage:
         return said
 
 
-def damage_of(files: Iterable[str], readings: Mapping[int, str]) -> Damage:
-    """Look at original files, by their SHA-256, and at the numbers of readings, by id with the hash that they should have."""
+def damage_of(
+    files: Iterable[str], readings: Mapping[int, str], looked_at: Callable[[int], None] = lambda n: None
+) -> Damage:
+    """Look at original files, by their SHA-256, and at the numbers of readings, by id with the hash that they should have.
+
+    looked_at: called now and then with the number of readings since it was called last, 0 while files are looked at
+    """
     wanted = sorted(set(files))
     damage = Damage(n_files=len(wanted), n_readings=len(readings))
     with ThreadPoolExecutor(READERS) as readers:
@@ -83,7 +88,8 @@ def damage_of(files: Iterable[str], readings: Mapping[int, str]) -> Damage:
                     damage.missing.append(sha256)
                 elif on_disk != sha256:
                     damage.altered.append(sha256)
-    damage.readings = list(_altered_readings(readings))
+            looked_at(0)
+    damage.readings = list(_altered_readings(readings, looked_at))
     return damage
 
 
@@ -118,12 +124,13 @@ def _sha256_on_disk(path: Path) -> str | None:
         return None
 
 
-def _altered_readings(wanted: Mapping[int, str]) -> Iterator[int]:
+def _altered_readings(wanted: Mapping[int, str], looked_at: Callable[[int], None]) -> Iterator[int]:
     ids = sorted(wanted)
     for first in range(0, len(ids), READINGS_AT_ONCE):
         some = ids[first : first + READINGS_AT_ONCE]
         now = _hashes_of(some)
         yield from (pk for pk in some if now.get(pk) != wanted[pk])
+        looked_at(len(some))
 
 
 def _hashes_of(readings: Sequence[int]) -> dict[int, str]:

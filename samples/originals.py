@@ -19,6 +19,8 @@ from samples.xrd.sentences import PatternFileError
 
 CHUNK = 1024 * 1024
 NAME_LENGTH = 200
+PATTERNS = "patterns"
+"""The folder of what instruments wrote, below MEDIA_ROOT."""
 
 
 class MissingOriginalError(PatternFileError):
@@ -55,7 +57,7 @@ class Original:
             return file.read()
 
 
-def keep(content: bytes | File[bytes], *, folder: str = "patterns", largest: int | None = None) -> Original:
+def keep(content: bytes | File[bytes], *, folder: str = PATTERNS, largest: int | None = None) -> Original:
     """Put ``content`` on disk, in chunks, and say where; PatternFileError where it is too large to be a pattern.
 
     ``largest`` (bytes): of what is no pattern.

@@ -159,11 +159,12 @@ class LeftOutForm(ShownForm):
 
 
 class FreezeForm(forms.Form):
-    """The signature under a freeze; `seen` is the hash of what the page showed."""
+    """The signature under a freeze; `seen` is the hash of what the page showed, and `n` how many entries that were."""
 
     bound_field_class = StyledBoundField
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    n = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=0, max_value=10_000_000)
     reason = forms.CharField(
         label=_("What this version is for, or what it adds"),
         max_length=1000,

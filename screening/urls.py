@@ -136,6 +136,7 @@ urlpatterns = [
     path("evidence-files/<int:pk>/thumbnail.jpg", evidence.thumbnail, name="evidence-thumbnail"),
     path("evidence-files/<int:pk>/archive/", evidence.archive_file, name="evidence-file-archive"),
     path("results/<int:pk>/evidence.json", downloads.evidence_figure, name="evidence-figure"),
+    path("freezings/<int:pk>/", datasets.freezing, name="freezing"),
     path("data-sets/import/", exports.imports, name="import-list"),
     path("data-sets/<int:pk>/exports/", exports.exports, name="export-list"),
     path("imports/<int:pk>/", exports.import_, name="import"),

@@ -58,7 +58,7 @@ MARK = "qzxmark"
 CODE = f"{MARK.upper()}-1"
 OPEN = {
     *("alloy-systems/", "systems/", "phases/", "models/", "people/", "keys/", "welcome/"),
-    *("data-sets/", "datasets/", "exports/", "imports/", "well-being/faults/"),
+    *("data-sets/", "datasets/", "freezings/", "exports/", "imports/", "well-being/faults/"),
     *("training/", "training-runs/", "proofs/", "promotions/", "rescreens/"),
     *("history/system/", "history/phase/", "history/model/", "history/person/"),
 }

@@ -93,9 +93,12 @@ def _write_patterns(
     read_original: Callable[[str], bytes],
     written: Callable[[int], None],
 ) -> data_sheet.Tally:
-    """All writers take each batch; Parquet in a thread of its own, which its library lets run beside ours."""
+    """All writers take each batch; Parquet in a thread of its own, which its library lets run beside ours.
+
+    That thread has ended before any writer is closed, whatever went wrong: pyarrow crashes where one is closed while it writes.
+    """
     tally = data_sheet.Tally()
-    with ThreadPoolExecutor(os.cpu_count()) as pool, ThreadPoolExecutor(1) as beside, ExitStack() as closing:
+    with ThreadPoolExecutor(os.cpu_count()) as pool, ExitStack() as closing, ThreadPoolExecutor(1) as beside:
         table = hdf5.Hdf5Writer(folder / hdf5.NAME, facts, pool)
         closing.callback(table.close)
         rows = index.IndexWriter(folder / index.NAME)

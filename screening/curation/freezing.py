@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -13,10 +15,13 @@ from screening.curation.drawing import Drawing, DrawnEntry
 from screening.models import LabelEvidence
 
 
-def freeze(dataset: Dataset, by: User, reason: str, seen: str = "") -> Drawing:
+def freeze(
+    dataset: Dataset, by: User, reason: str, seen: str = "", looked_at: Callable[[int], None] = lambda n: None
+) -> Drawing:
     """Freeze what the draft holds now; DatasetError says why it cannot be, DatasetConflict that somebody changed it.
 
     seen: the hash of what the person looked at, so that nobody signs for what they did not see
+    looked_at: called now and then while files and numbers are looked at, with how many readings more that were
     """
     dataset.check_right_to_freeze(by, reason)
     drawing = Drawing(dataset, by)
@@ -26,16 +31,16 @@ def freeze(dataset: Dataset, by: User, reason: str, seen: str = "") -> Drawing:
     damage = damage_of(
         (entry.scan.file_sha256 for entry in drawing.entries),
         {entry.scan.reading or 0: entry.scan.arrays_sha256 for entry in drawing.entries},
+        looked_at,
     )
     if damage.sentences:
         raise DatasetError(
             sentence("%(damage)s Nothing was frozen.", damage=" ".join(str(said) for said in damage.sentences))
         )
     left_out = [{"reason": why.value, "n": n} for why, n in drawing.left_out_by_reason.most_common()]
+    entries = [_entry(dataset, position, drawn) for position, drawn in enumerate(drawing.entries, start=1)]
     with transaction.atomic():
-        written = dataset.write(
-            (_entry(dataset, position, drawn) for position, drawn in enumerate(drawing.entries, start=1)), by=by
-        )
+        written = dataset.write(entries, by=by)
         LabelEvidence.objects.bulk_create(
             (
                 evidence

@@ -1,4 +1,4 @@
-"""What a worker does for exports and imports: one after the other, while any waits. A second bell finds nothing to do."""
+"""What a worker does for exports, imports and large freezes: one after the other, while any waits. A second bell finds nothing to do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import errno
 import logging
 
 from mlmodels.export.contents import ExportRefused
+from mlmodels.models import DatasetConflict, DatasetError
 from samples.xrd.sentences import sentence
 from screening import tasks
 from screening.bell import ring_jobs
-from screening.models import DatasetExport, DatasetImport, ScreeningResult
+from screening.models import DatasetExport, DatasetImport, FreezingJob, ScreeningResult
 from screening.models.jobs import Job, LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 DISK_FULL = sentence(
     "The disk ran full meanwhile. What was written so far is removed, nothing else is lost. Free some room and try again."
 )
+CHANGED = sentence("Somebody changed the draft meanwhile. Look again, then freeze. Nothing was frozen.")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -27,7 +29,7 @@ class Stopped(Exception):  # noqa: N818 - it goes on later
 def do_waiting() -> None:
     DatasetExport.objects.remove_old()
     while not tasks.stopping.is_set():
-        job = DatasetExport.objects.claim() or DatasetImport.objects.claim()
+        job = FreezingJob.objects.claim() or DatasetExport.objects.claim() or DatasetImport.objects.claim()
         if job is None:
             return
         do(job)
@@ -36,7 +38,8 @@ def do_waiting() -> None:
 def ring_if_any_waits() -> None:
     """The bell of every minute, for jobs whose own bell was lost."""
     DatasetExport.objects.remove_old()
-    if DatasetExport.objects.waiting().exists() or DatasetImport.objects.waiting().exists():
+    kinds = (FreezingJob, DatasetExport, DatasetImport)
+    if any(kind.objects.waiting().exists() for kind in kinds):
         ring_jobs()
 
 
@@ -46,8 +49,10 @@ def do(job: Job) -> None:
         said = job.work(let_uploads_pass)
     except (Stopped, LeaseLost):
         job.stop()
-    except ExportRefused as refused:
+    except (ExportRefused, DatasetError) as refused:
         job.fail(refused.sentence)
+    except DatasetConflict:
+        job.fail(CHANGED)
     except Exception as error:
         logger.exception("%s %s failed", type(job).__name__, job.pk)
         if is_no_room(error):

@@ -6,6 +6,7 @@ from screening.models.candidates import Candidate
 from screening.models.evidence_files import EvidenceFile
 from screening.models.exports import DatasetExport, DatasetImport, DatasetRecord
 from screening.models.follow_ups import FollowUp, FollowUpConflict
+from screening.models.freezing_jobs import FreezingJob
 from screening.models.instruments import InstrumentHeartbeat
 from screening.models.label_evidence import LabelEvidence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique
@@ -33,6 +34,7 @@ __all__ = [
     "FollowUp",
     "FollowUpConflict",
     "FollowUpError",
+    "FreezingJob",
     "InstrumentHeartbeat",
     "LabelEvidence",
     "LatticeMeasurement",

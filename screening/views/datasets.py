@@ -12,7 +12,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from mlmodels.models import Dataset, DatasetConflict, DatasetEntry, DatasetError, Label, Split
 from mlmodels.soundness import damage_to
@@ -26,8 +27,11 @@ from screening.curation.labelling import weights_in_words
 from screening.curation.question import Question
 from screening.curation.reasons import Reason
 from screening.dataset_forms import ChoiceForm, FreezeForm, LeftOutForm, NewDatasetForm, QuestionForm, ShownForm
+from screening.models import FreezingJob
 
 ROWS_A_PAGE = 50
+MOST_TO_FREEZE_HERE = 1_000
+"""Entries that are frozen while somebody waits, within a second; a worker freezes larger sets."""
 MOST_TO_CHECK_HERE = 20_000
 """Entries whose files are looked at while somebody waits; larger sets are looked at by `manage.py verify_dataset`."""
 
@@ -97,6 +101,7 @@ def _draft(request: SignedInRequest, draft: Dataset) -> dict[str, Any]:
         "why_not": translated(why_not(drawing)),
         "shows_left_out": request.GET.get("show") == "left-out",
         "by_hand": drawing.record.choices,
+        "freezing": draft.freezing_jobs.exclude(state=FreezingJob.State.DONE).select_related("asked_by").first(),
     }
     if context["shows_left_out"]:
         form: ShownForm = LeftOutForm(request.GET)
@@ -184,10 +189,17 @@ def freeze(request: SignedInRequest, pk: int) -> HttpResponse:
     if draft.is_frozen:
         messages.info(request, _("%(dataset)s is frozen already.") % {"dataset": draft})
         return redirect(draft)
+    if FreezingJob.objects.unfinished().filter(dataset=draft).exists():
+        messages.info(request, _("It is being frozen just now."))
+        return redirect(draft)
     form = FreezeForm(request.POST or None)
     if form.is_valid():
+        said = form.cleaned_data
         try:
-            freeze_draft(draft, request.user, form.cleaned_data["reason"], seen=form.cleaned_data["seen"])
+            if (n_entries := said["n"] or 0) > MOST_TO_FREEZE_HERE:
+                FreezingJob.objects.ask(draft, request.user, said["reason"], seen=said["seen"], n_entries=n_entries)
+                return redirect(draft)
+            freeze_draft(draft, request.user, said["reason"], seen=said["seen"])
         except DatasetError as error:
             form.add_error(None, translated(error.sentence))
         except DatasetConflict:
@@ -207,6 +219,16 @@ def freeze(request: SignedInRequest, pk: int) -> HttpResponse:
         "why_not": translated(why_not(drawing)),
     }
     return render(request, "screening/dataset_freeze.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@permission_required("mlmodels.view_dataset", raise_exception=True)
+def freezing(request: SignedInRequest, pk: int) -> HttpResponse:
+    """How far a freeze is, asked again and again; at its end the page is loaded anew."""
+    job = get_object_or_404(FreezingJob.objects.select_related("asked_by"), pk=pk)
+    if job.state == FreezingJob.State.DONE:
+        return HttpResponseClientRefresh()
+    return render(request, "screening/_freezing.html", {"job": job})
 
 
 @require_POST

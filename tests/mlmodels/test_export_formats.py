@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
@@ -25,6 +26,7 @@ from mlmodels.export.columns import COLUMNS
 from mlmodels.export.contents import Batch, ExportedPattern, ExportRefused, SetFacts
 from mlmodels.export.opening import OpenedExport
 from mlmodels.export.packing import FOLDER, MANIFEST, OriginalsWriter, sha256_of
+from mlmodels.export.parquet import ParquetWriter
 from mlmodels.export.writing import LABELS, SAMPLES, Wanted, write_archive
 from mlmodels.net.grid import N_BINS
 from mlmodels.net.preprocess import rebin
@@ -179,6 +181,7 @@ def test_the_data_sheet_says_what_it_must(parts: Path) -> None:
 
 AGAIN = """
 import sys
+import time
 from pathlib import Path
 from tests.mlmodels.exported import make_patterns
 from tests.mlmodels.test_export_formats import write
@@ -403,4 +406,34 @@ def test_the_writer_of_files_by_a_side_name_leaves_none(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_writer_is_closed_while_another_thread_writes_with_it(
+    tmp_path: Path, patterns: list[ExportedPattern], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal in the middle of a batch: pyarrow would bring the process down."""
+    happened: list[str] = []
+    add, close = ParquetWriter.add, ParquetWriter.close
+
+    def slowly(self: ParquetWriter, batch: Batch) -> None:
+        time.sleep(0.2)
+        add(self, batch)
+        happened.append("written")
+
+    def closed(self: ParquetWriter) -> None:
+        happened.append("closed")
+        close(self)
+
+    def refuse(sha256: str) -> bytes:
+        raise ExportRefused("%(name)s was altered.", name=sha256)
+
+    monkeypatch.setattr(ParquetWriter, "add", slowly)
+    monkeypatch.setattr(ParquetWriter, "close", closed)
+    with pytest.raises(ExportRefused, match="was altered"):
+        write_archive(
+            tmp_path / "x.eln", replace(FACTS, n_entries=8), [Batch.of(patterns)], records={}, wanted=ALL,
+            read_original=refuse,
+        )  # fmt: skip
+    assert happened == ["written", "closed"]
     assert list(tmp_path.iterdir()) == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection, transaction
 
 from mlmodels.models import Dataset, DatasetEntry, content_sha256
-from samples.models import Pattern
+from samples.models import Pattern, Reading
 from screening.models import LabelEvidence
 from tests.factories import SampleFactory, make_pattern
 from tests.screening.judged import judge
@@ -76,3 +78,17 @@ def make_set(by: User, name: str = "icosahedral") -> Dataset:
         by,
         name,
     )
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """A lab of which nothing is left in the database afterwards."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def alter(reading: Reading) -> None:
+    """As somebody would who goes round the application."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE samples_readingarrays SET intensity = two_theta WHERE reading_id = %s", [reading.pk])
