@@ -59,7 +59,8 @@ def read_description(content: bytes) -> Mapping[str, Any]:
             ours=THRESHOLDS_VERSION,
         )
     network = config.get("network")
-    if not isinstance(network, dict) or "icosahedral" not in (network.get("phase_classes") or ()):
+    classes = network.get("phase_classes") if isinstance(network, dict) else None
+    if not isinstance(classes, list) or "icosahedral" not in classes:
         raise CheckpointError("The description names no class “icosahedral”: the network looks for something else.")
     return config
 
