@@ -12,22 +12,36 @@ import argparse
 import os
 import platform
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from benchmarks import agreement
 from benchmarks.review_queue import own_database
 
-ADDRESSES = ("/next/", "/next/?page=100", "/next/?system=Al-Si", "/api/v1/proposals/")
+ADDRESSES = ("/next/", "/next/?page=100", "/next/?system=Al-Si", "/api/v1/proposals/", "/drift/", "/drift/noise.json")
 
 
 def fill(n_results: int, n_outcomes: int) -> None:
     from django.db import connection
+    from django.db.models.functions import Mod
+    from django.utils import timezone
 
     from mlmodels.models import ModelVersion
-    from screening.models import FollowUp, ScreeningResult
+    from samples.models import Pattern, Reading
+    from screening.models import FollowUp, InputMeasures, ScreeningResult
 
     agreement.fill(n_results, n_outcomes)
     FollowUp.objects.unfinished().update(state="done", closed_at=datetime.now(UTC))
+    InputMeasures.objects.bulk_create(
+        (
+            InputMeasures(reading_id=pk, coverage=1.0, noise=0.003)
+            for pk in Reading.objects.values_list("pk", flat=True)
+        ),
+        batch_size=5000,
+    )
+    today = timezone.now()
+    for n in range(12):
+        late = Pattern._base_manager.alias(part=Mod("pk", 12)).filter(part=n)
+        late.update(uploaded_at=today - timedelta(days=30 * n))
     before = ModelVersion.objects.get(state="retired", name="the one before")
     for last, level in enumerate("ABCD"):
         others = ScreeningResult.objects.filter(model_version=before)

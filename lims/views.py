@@ -21,10 +21,14 @@ from lims.roles import ROLES
 from mlmodels.models import TrainerHeartbeat, TrainingRun
 from samples.models import Pattern, Sample
 from samples.requests import SignedInRequest
+from screening.drift import newest_warnings
 from screening.models import ArchiveScreening, FollowUp, InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
 from screening.models.follow_ups import FollowUpQuerySet
 from screening.review_queue import ReviewQueue
 from screening.scores import system_standings
+
+RUNS_THE_LAB = "mlmodels.promote_modelversion"
+"""Who decides which network screens is told when it meets patterns that it does not know."""
 
 SHOWN = 6
 """Rows of each list on the home page; the rest is one click away."""
@@ -72,6 +76,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "backup_light": Upkeep.objects.light(),
         "disk_nearly_full": nearly_full(),
         "instruments": InstrumentHeartbeat.objects.shown(),
+        "drift_warnings": newest_warnings(request.user) if request.user.has_perm(RUNS_THE_LAB) else [],
         "is_new_lab": not Sample.objects.visible_to(request.user).exists(),
     }
     return render(request, "home.html", context)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from lims.health import disk_free
 from lims.models import Fault, Upkeep
 from samples.requests import SignedInRequest
+from screening.drift import newest_warnings
 from screening.failures import failed_jobs, refused_uploads
 from screening.models import ScreeningResult, WorkerHeartbeat
 
@@ -31,6 +32,7 @@ def well_being(request: SignedInRequest) -> HttpResponse:
         "backup_light": Upkeep.objects.light(),
         "backup_folder": settings.BACKUP_FOLDER,
         "upkeep": Upkeep.objects.newest_of_each_task(),
+        "drift_warnings": newest_warnings(request.user),
         "faults": Fault.objects.open()[:SHOWN],
         "failed_jobs": failed_jobs()[:SHOWN],
         "refused_uploads": refused_uploads()[:SHOWN],

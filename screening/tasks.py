@@ -17,13 +17,22 @@ from django.db import Error, InterfaceError, OperationalError, models, transacti
 from django.utils import timezone
 
 from mlmodels.models import ModelVersion
+from mlmodels.net.preprocess import NetworkInput
 from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
 from samples.log_ids import run_id
 from samples.xrd.pattern import PowderPattern
 from samples.xrd.sentences import sentence
 from screening import pipeline
 from screening.bell import ring
-from screening.models import ArchiveScreening, Argument, Candidate, Proof, ScreeningResult, WorkerHeartbeat
+from screening.models import (
+    ArchiveScreening,
+    Argument,
+    Candidate,
+    InputMeasures,
+    Proof,
+    ScreeningResult,
+    WorkerHeartbeat,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -96,7 +105,8 @@ def _screen(batch: Sequence[ScreeningResult]) -> None:
         network = network_for(batch[0].model_version_id)
         patterns = [row.reading.as_pattern() for row in batch]
         batch, patterns = refuse_unscreenable(batch, patterns)
-        calls = pipeline.screen(network, patterns)
+        inputs = [pipeline.prepare(pattern) for pattern in patterns]
+        calls = pipeline.call(network, inputs)
     except Error:  # of the database: here is nothing to be written
         raise
     except Exception as error:
@@ -108,7 +118,7 @@ def _screen(batch: Sequence[ScreeningResult]) -> None:
             batch[0].give_back(sentence("%(error)s: %(text)s", error=type(error).__name__, text=str(error)[:300]))
         return
     reasons = [_reason(*those) for those in zip(batch, patterns, calls, strict=True)]
-    write(network, batch, calls, reasons)
+    write(network, batch, inputs, calls, reasons)
 
 
 def refuse_unscreenable(
@@ -142,6 +152,7 @@ def _reason(row: ScreeningResult, pattern: PowderPattern, call: pipeline.Call) -
 def write(
     network: ScreeningNetwork,
     batch: Sequence[ScreeningResult],
+    inputs: Sequence[NetworkInput],
     calls: Sequence[pipeline.Call],
     reasons: Sequence[dict[str, Any] | None],
 ) -> None:
@@ -153,6 +164,8 @@ def write(
     )
     fresh = [row.pk for row in batch if row.pk in finished and not row.is_of_archive]
     if fresh:
+        pairs = zip(batch, inputs, strict=True)
+        InputMeasures.objects.measure((row.reading_id, one) for row, one in pairs if row.pk in fresh)
         ScreeningResult.objects.filter(pk__in=fresh).tell_followers()
 
 

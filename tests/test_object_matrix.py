@@ -58,7 +58,7 @@ MARK = "qzxmark"
 CODE = f"{MARK.upper()}-1"
 OPEN = {
     *("alloy-systems/", "systems/", "phases/", "models/", "people/", "keys/", "welcome/"),
-    *("data-sets/", "datasets/", "freezings/", "exports/", "imports/", "well-being/faults/"),
+    *("drift/", "data-sets/", "datasets/", "freezings/", "exports/", "imports/", "well-being/faults/"),
     *("training/", "training-runs/", "proofs/", "promotions/", "rescreens/"),
     *("history/system/", "history/phase/", "history/model/", "history/person/"),
 }
@@ -70,6 +70,7 @@ ASKED_TOO = [
     *("/labels/?q=Al", "/labels/labels.svg?q=Al", f"/labels/?codes={CODE.lower()}", "/codes/?q=q", "/codes/?q=O"),
     *("/systems/Al-Ru-Si/", "/systems/Al-Ru-Si/map.json", "/systems/Al-Ru-Si/map.csv", "/systems/maps/"),
     *("/review/?order=age", "/review/?order=doubt&system=Al-Ru-Si", "/review/next/", "/review/next/?order=age"),
+    *("/drift/?simulated=on", *(f"/drift/{what}.json" for what in ("level", "radiation", "coverage", "step", "noise"))),
     *("/next/?simulated=on", "/next/?system=Al-Ru-Si", "/api/v1/proposals/?simulated=true"),
     *("/follow-ups/?show=mine", "/follow-ups/?show=overdue", "/follow-ups/?show=finished"),
     *("/agreement/?version=all&simulated=on", "/agreement/agreement.csv?version=all", "/uploads/?mine=1"),

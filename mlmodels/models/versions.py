@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mlmodels.net.checkpoint import Checkpoint, CheckpointError, load_bytes
+from mlmodels.net.checkpoint import Checkpoint, CheckpointError, load_bytes, seen_by_shipped
 from samples.models.signed import SignedEntry
 from samples.models.traced import TracedModel, TracedQuerySet
 from samples.models.unchanging import Unchanging
@@ -162,6 +162,11 @@ class ModelVersion(TracedModel):
         """Whose call is shown first: the higher, the rather."""
         order = (self.State.RECORD, self.State.CANDIDATE, self.State.RETIRED, self.State.PRODUCTION)
         return order.index(self.State(self.state))
+
+    @property
+    def seen_in_training(self) -> Mapping[str, Any]:
+        """Radiations, steps, coverage and noise that this network was trained on (`mlmodels/net/seen.py`); empty where not known."""
+        return self.config.get("seen") or seen_by_shipped(self.sha256, self.config.get("calibration", {}))
 
     def checkpoint(self) -> Checkpoint:
         """The trained network as it was registered.  CheckpointError where this release cannot use it."""

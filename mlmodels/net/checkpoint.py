@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Checkpoint:
     training: fields of TrainingConfig, with the seed and the simulation's config
     command, git_revision, made_at: how, from what and when (ISO 8601) the weights were made
     metrics: what `manage.py evaluate` found
+    seen: what the network saw in training (:mod:`mlmodels.net.seen`); empty for one that was made before this was kept
     """
 
     name: str
@@ -59,6 +61,7 @@ class Checkpoint:
     git_revision: str = ""
     made_at: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     def weights(self) -> bytes:
         """The weights as the bytes of a .safetensors file."""
@@ -79,6 +82,7 @@ class Checkpoint:
             "git_revision": self.git_revision,
             "made_at": self.made_at,
             "metrics": dict(self.metrics),
+            **({"seen": dict(self.seen)} if self.seen else {}),
         }
 
 
@@ -146,12 +150,31 @@ def load_bytes(weights: bytes, config: Mapping[str, Any]) -> Checkpoint:
             "The weights of %(name)s are not a safetensors file. Copy both files of the checkpoint again.",
             name=str(config["name"]),
         ) from None
-    return Checkpoint(arrays=arrays, **{name: config[name] for name in _DESCRIPTION})
+    return Checkpoint(arrays=arrays, seen=config.get("seen", {}), **{name: config[name] for name in _DESCRIPTION})
 
 
 def shipped_checkpoints() -> dict[str, Path]:
     """The checkpoints that come with this release: name → path of the weights, by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def seen_by_shipped(sha256: str, calibration: Mapping[str, Any]) -> dict[str, Any]:
+    """What the shipped network of these weights saw in training; without what it says where it is calibrated otherwise now.
+
+    For versions that a lab registered from a release before this was kept.
+    """
+    shipped = _shipped_config(sha256)
+    seen = dict(shipped.get("seen", {}))
+    if shipped.get("calibration") != calibration:
+        seen.pop("level", None)
+    return seen
+
+
+@cache
+def _shipped_config(sha256: str) -> Mapping[str, Any]:
+    """The JSON of the shipped checkpoint of these weights; empty where none has them."""
+    configs = (json.loads(path.with_suffix(".json").read_bytes()) for path in shipped_checkpoints().values())
+    return next((config for config in configs if config["weights_sha256"] == sha256), {})
 
 
 def locate(path: str | Path) -> Path:

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from mlmodels.net.curated import CuratedPatterns
 from mlmodels.net.mixing import CuratedSource
 from mlmodels.net.network import Network
 from mlmodels.net.predict import LoadedNetwork, best_constants, forward, load_network
+from mlmodels.net.seen import N_SEEN, seen_in_training
 from mlmodels.net.simulate import SimulationConfig, simulate
 from mlmodels.net.training import TrainingConfig
 
@@ -46,16 +48,24 @@ def make_checkpoint(
 
     validation: measured patterns that training did not see; in the calibration they stand among the simulated ones
     """
+    calibrated = calibrate(network, config, n_calibration, validation)
     return Checkpoint(
         name=name,
         arrays={key: tensor.detach().cpu().numpy() for key, tensor in network.state_dict().items()},
         network=config.network.as_json(),
-        calibration=calibrate(network, config, n_calibration, validation).as_json(),
+        calibration=calibrated.as_json(),
+        seen=seen_by(network, calibrated, config.simulation, min(N_SEEN, n_calibration)),
         training=config.as_json(),
         command=command,
         git_revision=git_revision(),
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def seen_by(network: Network, calibrated: Calibration, simulation: SimulationConfig, n: int = N_SEEN) -> dict[str, Any]:
+    """What ``network`` saw in training, and what it says of the mix that it is calibrated for."""
+    loaded = LoadedNetwork("seeing", network, calibrated, next(network.parameters()).device)
+    return seen_in_training(loaded, simulation, calibration_mix(simulation), n)
 
 
 def calibration_mix(simulation: SimulationConfig) -> SimulationConfig:
@@ -108,9 +118,11 @@ def calibrated_anew(
 ) -> Checkpoint:
     """``trained`` with today's calibration; what an evaluation found of the former one is gone."""
     network = load_network(trained).network
+    calibrated = calibrate(network, config, n_calibration)
     return replace(
         trained,
-        calibration=calibrate(network, config, n_calibration).as_json(),
+        calibration=calibrated.as_json(),
+        seen=seen_by(network, calibrated, config.simulation, min(N_SEEN, n_calibration)),
         command=f"{trained.command}; then {command} at {git_revision() or 'an unknown revision'}",
         metrics={},
     )

@@ -33,7 +33,7 @@ _SMOOTHING = 0.15
 """Degree of 2θ: about the width of a line, over which the flatness test averages the noise away."""
 _COARSE_BINS = 64
 _COARSE_WINDOWS = tuple(range(16, 0, -1))
-_TRIMMED_RMS = 0.789
+TRIMMED_RMS = 0.789
 """Root mean square of the 90 % of normally distributed values that lie nearest to zero, in standard deviations."""
 
 
@@ -169,7 +169,7 @@ def _is_flat(pattern: PowderPattern) -> bool:
     differences = np.abs(y[:-2] - 2 * y[1:-1] + y[2:])
     n_kept = max(1, int(0.9 * len(differences)))
     kept = np.partition(differences, n_kept - 1)[:n_kept]
-    noise = float(np.sqrt(np.mean(kept**2) / 6)) / _TRIMMED_RMS / np.sqrt(n_averaged)
+    noise = float(np.sqrt(np.mean(kept**2) / 6)) / TRIMMED_RMS / np.sqrt(n_averaged)
     sums = np.concatenate([[0.0], np.cumsum(y)])
     smooth = (sums[n_averaged:] - sums[:-n_averaged]) / n_averaged
     background = _slow_background(smooth)

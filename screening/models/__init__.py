@@ -7,6 +7,7 @@ from screening.models.evidence_files import EvidenceFile
 from screening.models.exports import DatasetExport, DatasetImport, DatasetRecord
 from screening.models.follow_ups import FollowUp, FollowUpConflict
 from screening.models.freezing_jobs import FreezingJob
+from screening.models.input_measures import InputMeasures
 from screening.models.instruments import InstrumentHeartbeat
 from screening.models.label_evidence import LabelEvidence
 from screening.models.observations import LatticeMeasurement, ObservedPhase, Technique
@@ -35,6 +36,7 @@ __all__ = [
     "FollowUpConflict",
     "FollowUpError",
     "FreezingJob",
+    "InputMeasures",
     "InstrumentHeartbeat",
     "LabelEvidence",
     "LatticeMeasurement",
