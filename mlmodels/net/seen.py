@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mlmodels.net.classify import level
+from mlmodels.net.grid import PHASE_CLASSES
 from mlmodels.net.measures import coverage, noise
 from mlmodels.net.predict import LoadedNetwork, predict
 from mlmodels.net.preprocess import NetworkInput
@@ -36,8 +37,8 @@ def seen_in_training(
 ) -> dict[str, Any]:
     """Shares of the radiations and of the classes; quantiles of the step (degree), coverage and noise; as plain JSON.
 
-    The classes are of ``n`` patterns of ``calibrated``, the mix that p is calibrated for; all else of ``n`` of ``simulation``, which
-    training shows.
+    The classes are of ``n`` patterns of ``calibrated``, each weighed so that the phases have the shares that p of this network is
+    calibrated for; all else is of ``n`` of ``simulation``, which training shows.
     """
     generator = torch.Generator(loaded.device).manual_seed(SEED)
     n_published = round(n * simulation.published_share)
@@ -46,9 +47,9 @@ def seen_in_training(
         instrument = draw_instrument(Draw(generator), n - n_published)
         wavelengths += instrument.wavelength.tolist()
         steps += instrument.step.tolist()
-    inputs = _inputs(simulation, n, generator)
-    answers = predict(loaded, _inputs(calibrated, n, generator), BLOCK)
-    levels = [level(answer.probability) for answer in answers]
+    inputs, _classes = _inputs(simulation, n, generator)
+    asked, classes = _inputs(calibrated, n, generator)
+    levels = [level(answer.probability) for answer in predict(loaded, asked, BLOCK)]
     names = [radiation.name if (radiation := radiation_of(one)) else OTHER for one in wavelengths]
     return {
         "n": n,
@@ -57,22 +58,39 @@ def seen_in_training(
         "step": _quantiles(steps),
         "coverage": _quantiles([coverage(one) for one in inputs]),
         "noise": _quantiles([noise(one) for one in inputs]),
-        "level": _shares(levels),
+        "level": _shares(levels, _weights(classes, loaded)),
     }
 
 
-def _inputs(simulation: SimulationConfig, n: int, generator: torch.Generator) -> list[NetworkInput]:
+def _inputs(
+    simulation: SimulationConfig, n: int, generator: torch.Generator
+) -> tuple[list[NetworkInput], NDArray[np.int64]]:
+    """``n`` patterns on the grid, and the phase class of each, shape (n,)."""
     inputs: list[NetworkInput] = []
+    classes = []
     for start in range(0, n, BLOCK):
         batch: SimulatedBatch = simulate(min(BLOCK, n - start), simulation, generator, generator.device)
         rows = zip(batch.intensity.cpu().numpy(), batch.measured.cpu().numpy(), strict=True)
         inputs += [NetworkInput(intensity, measured) for intensity, measured in rows]
-    return inputs
+        classes.append(batch.phase_class.cpu().numpy())
+    return inputs, np.concatenate(classes)
 
 
-def _shares(names: list[Any]) -> dict[str, float]:
-    found, counts = np.unique(names, return_counts=True)
-    return {str(name): round(int(count) / len(names), 5) for name, count in zip(found, counts, strict=True)}
+def _weights(classes: NDArray[np.int64], loaded: LoadedNetwork) -> NDArray[np.float64]:
+    """Of each pattern, so that the phase classes have the shares of the prior."""
+    drawn = np.bincount(classes, minlength=len(PHASE_CLASSES)) / len(classes)
+    prior = np.array(
+        [loaded.calibration.prior.get(name, share) for name, share in zip(PHASE_CLASSES, drawn, strict=True)]
+    )
+    return np.asarray((prior / np.maximum(drawn, 1e-9))[classes])
+
+
+def _shares(names: list[Any], weights: NDArray[np.float64] | None = None) -> dict[str, float]:
+    weights = np.ones(len(names)) if weights is None else weights
+    every = np.array(names)
+    return {
+        str(name): round(float(weights[every == name].sum() / weights.sum()), 5) for name in sorted(set(every.tolist()))
+    }
 
 
 def _quantiles(values: ArrayLike) -> dict[str, float]:

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         except checkpoint.CheckpointError as error:
             raise CommandError(str(error)) from None
         told = described.training.get("simulation", {})
-        known = {
+        known: dict[str, Any] = {
             key: tuple(v) if isinstance(v, list) else v for key, v in told.items() if key in SimulationConfig.__slots__
         }
         simulation = SimulationConfig(**known)

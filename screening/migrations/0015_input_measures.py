@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('samples', '0010_proofs_and_promotions'),
-        ('screening', '0013_proofs_and_promotions'),
+        ('screening', '0014_freezing_jobs'),
     ]
 
     operations = [
