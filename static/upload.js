@@ -15,6 +15,7 @@ const sortOut = document.getElementById("sort-out");
 
 let waiting = [];
 let lost = [];
+let why = ""; // the lab's own sentence, where it said one
 let nSent = 0;
 let nTotal = 0;
 let sending = false;
@@ -48,8 +49,9 @@ async function sendAll() {
       await sendPatiently(group);
       await unpackAll();
       nSent += group.length;
-    } catch {
+    } catch (error) {
       lost.push(...group);
+      why = error.why || why;
     }
   }
   sending = false;
@@ -59,13 +61,23 @@ async function sendAll() {
   sayWhereToSortOut();
 }
 
+// The lab answers that it cannot serve now, with a page that says why: the disk is full, the database is away.
+class NotServed extends Error {
+  constructor(status, page) {
+    super(`status ${status}`);
+    this.status = status;
+    this.why = new DOMParser().parseFromString(page, "text/html").getElementById("why")?.textContent ?? "";
+  }
+}
+
 // The same bytes again are recognised by the server, so that a group whose answer was lost may be sent again.
 async function sendPatiently(group) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await sendGroup(group);
     } catch (error) {
-      if (!(error instanceof TypeError) || attempt === TRIES) throw error;
+      const mayPass = error instanceof TypeError || error.status === 503;
+      if (!mayPass || attempt === TRIES) throw error;
       say(uploadForm.dataset.retrying);
       await new Promise((resolve) => setTimeout(resolve, 500 * 3 ** attempt));
     }
@@ -109,7 +121,7 @@ async function sendGroup(group) {
   const response = await fetch(uploadForm.action, { method: "POST", body, headers: { "HX-Request": "true" } });
   const text = await response.text();
   if (response.status === 422) return showForm(text);
-  if (!response.ok) throw new Error(response.statusText);
+  if (!response.ok) throw new NotServed(response.status, text);
   showAnswer(text);
 }
 
@@ -150,7 +162,8 @@ function say(words) {
 function sayLost() {
   const names = lost.slice(0, NAMES_SHOWN).map(({ name }) => name);
   if (lost.length > NAMES_SHOWN) names.push(uploadForm.dataset.more.replace("{n}", lost.length - NAMES_SHOWN));
-  say(`${uploadForm.dataset.lost} ${names.join(", ")} `);
+  say(`${uploadForm.dataset.lost} ${names.join(", ")} ${why} `);
+  why = "";
   const again = document.createElement("button");
   again.type = "button";
   again.className = "btn btn-sm btn-outline-primary";
