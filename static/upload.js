@@ -162,7 +162,7 @@ function say(words) {
 function sayLost() {
   const names = lost.slice(0, NAMES_SHOWN).map(({ name }) => name);
   if (lost.length > NAMES_SHOWN) names.push(uploadForm.dataset.more.replace("{n}", lost.length - NAMES_SHOWN));
-  say(`${uploadForm.dataset.lost} ${names.join(", ")} ${why} `);
+  say(`${uploadForm.dataset.lost} ${names.join(", ")}${why && `. ${why}`} `);
   why = "";
   const again = document.createElement("button");
   again.type = "button";
