@@ -7,12 +7,15 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django_otp.plugins.otp_totp.admin import TOTPDevice
 
-from lims.models.audit import AuditEntry, AuditKind
+from lims.models import AuditEntry, AuditKind
 
 admin.site.unregister([User, Group])
+admin.site.unregister(TOTPDevice)  # its page shows the secrets
 
 
 @admin.register(User)
@@ -21,6 +24,15 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
         *("username", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"),
         *("last_login", "date_joined"),
     )
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """For superusers, of whom there may be no second one to make a link; all others hand over one-time links."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        response = super().user_change_password(request, id, form_url)
+        if isinstance(response, HttpResponseRedirect):
+            AuditEntry.note(request, AuditKind.PASSWORD_SET, User.objects.get(pk=id), by="admin")
+        return response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # people are invited

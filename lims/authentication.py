@@ -8,10 +8,11 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, PermissionDenied, Throttled
 from rest_framework.permissions import SAFE_METHODS, DjangoModelPermissions
 from rest_framework.request import Request
 
+from lims.lockouts import seconds_to_wait_for_keys
 from lims.models import ApiKey
 
 if TYPE_CHECKING:  # it imports this module, by the settings
@@ -27,6 +28,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = ApiKey.objects.of_secret(secret.strip())
         if key is None:
+            if seconds := seconds_to_wait_for_keys(request._request):
+                raise Throttled(seconds, _("Too many unknown keys came from your address."))
             raise AuthenticationFailed(_("This key is not known here. Make one on the page “API keys”."))
         if refused := key.why_refused():
             raise AuthenticationFailed(refused)

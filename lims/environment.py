@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from datetime import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +23,9 @@ T = TypeVar("T")
 
 problems: dict[str, str] = {}
 """What is wrong, by the name of the variable; no sentence repeats what may be a secret."""
+
+ROLES = ("member", "reviewer", "microscopist", "curator", "admin")
+"""As in lims/roles.py, which needs the settings that are read here; a test compares them."""
 
 YES, NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 SHORTEST_TOKEN = 20
@@ -67,6 +72,15 @@ def count(value: str) -> int:
     if not (value.isascii() and value.isdigit()):
         raise ValueError(f"must be a whole number from 0, not “{value}”.")
     return int(value)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not (value.isascii() and value.isdigit()) or int(value) < least:
+            raise ValueError(f"must be a whole number from {least}, not “{value}”.")
+        return int(value)
+
+    return read
 
 
 def between(low: float, high: float) -> Callable[[str], float]:
@@ -156,6 +170,45 @@ def time_of_day(value: str) -> time:
 def existing_file(value: str) -> str:
     if not Path(value).is_file():
         raise ValueError(f"names a file that is not there: {value}.")
+    return value
+
+
+def file_of_hashes(value: str) -> str:
+    try:
+        with Path(existing_file(value)).open("rb") as file:
+            first = file.read(40)
+    except OSError as error:
+        raise ValueError(f"names a file that cannot be read: {error}.") from None
+    if not re.fullmatch(rb"[0-9A-F]{40}", first):
+        raise ValueError(
+            "names a file that holds no SHA-1 hashes in capitals, one a line and sorted, as Have I Been Pwned has them."
+        )
+    return value
+
+
+def roles(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if wrong := [name for name in names if name not in ROLES]:
+        raise ValueError(f"names a role that is none: {', '.join(wrong)}. There are {', '.join(ROLES)}.")
+    return names
+
+
+def roles_of_claims(value: str) -> list[tuple[str, str]]:
+    pairs = [part.rpartition("=") for part in value.split(",") if part.strip()]
+    roles(",".join(role for _said, _sign, role in pairs))
+    if not all(said.strip() for said, _sign, _role in pairs):
+        raise ValueError(f"must look like lab-members=member,lab-heads=admin, not “{value}”.")
+    return [(said.strip(), role.strip()) for said, _sign, role in pairs]
+
+
+def sign_in_service(value: str) -> str:
+    if find_spec("authlib") is None:
+        raise ValueError("needs Authlib: pip install -r requirements-sso.txt.")
+    parts = urlsplit(value)
+    if not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"must be an address such as https://sso.lab.example/realms/lab, not “{value}”.")
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1"}:
+        raise ValueError("must begin with https://: what comes over http:// can be forged on the way.")
     return value
 
 

@@ -15,11 +15,15 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from lims import sso
+from lims.models import AuditEntry, AuditKind, SecondFactor, Session, SsoAccount
+from lims.sessions import must_have_factor
 from samples.fields import StyledBoundField
 from samples.models import Notice, NoticeChoice, NoticeKind
 from samples.requests import SignedInRequest
@@ -104,7 +108,15 @@ def my_settings(request: SignedInRequest) -> HttpResponse:
         form.save()
         messages.success(request, gettext("Your settings are saved."))
         return redirect("my-settings")
-    context = {"form": form, "sends_mail": settings.SENDS_MAIL}
+    context = {
+        "form": form,
+        "sends_mail": settings.SENDS_MAIL,
+        "factor": SecondFactor(request.user),
+        "is_obliged": must_have_factor(request.user),
+        "n_sessions": Session.objects.filter(person_id=request.user.pk, expire_date__gt=timezone.now()).count(),
+        "sso_name": sso.name(),
+        "is_linked": SsoAccount.objects.filter(person=request.user).exists(),
+    }
     return render(request, "notices/settings.html", context, status=422 if form.errors else 200)
 
 
@@ -118,6 +130,8 @@ def my_password(request: SignedInRequest) -> HttpResponse:
     if form.is_valid():
         form.save()
         update_session_auth_hash(request, request.user)
+        Session.objects.end(request.user, but=request.session.session_key)
+        AuditEntry.note(request, AuditKind.PASSWORD_SET, request.user)
         messages.success(request, gettext("Your new password is set. Other browsers are signed out."))
         return redirect("my-settings")
     return render(request, "notices/password.html", {"form": form}, status=422 if form.errors else 200)

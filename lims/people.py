@@ -23,7 +23,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from lims.models import AccessLink, PeopleError, Person
+from lims import lockouts
+from lims.models import AccessLink, AuditEntry, AuditKind, PeopleError, Person, SecondFactor
 from lims.roles import ROLE_WORDS
 from samples.fields import PlainTextField, StyledBoundField
 from samples.requests import SignedInRequest, said_why
@@ -96,7 +97,10 @@ class WelcomeForm(SetPasswordMixin, forms.Form):  # type: ignore[type-arg]
 
 @permission_required("auth.view_user", raise_exception=True)
 def people(request: SignedInRequest) -> HttpResponse:
-    return render(request, "people/people.html", {"people": Person.objects.in_order(), "role_words": ROLE_WORDS})
+    context = {"people": Person.objects.in_order(), "role_words": ROLE_WORDS}
+    if request.user.has_perm("auth.change_user"):
+        context["locked"] = lockouts.locked_now()
+    return render(request, "people/people.html", context)
 
 
 @never_cache
@@ -130,7 +134,7 @@ def person(request: SignedInRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, gettext("The roles of %(name)s are saved.") % {"name": shown.username})
             return redirect("people")
-    context = {"person": Person.objects.get(pk=pk), "form": form}
+    context = {"person": Person.objects.get(pk=pk), "form": form, "factor": SecondFactor(shown)}
     return render(request, "people/person.html", context, status=422 if form.errors else 200)
 
 
@@ -158,6 +162,30 @@ def deactivate(request: SignedInRequest, pk: int) -> HttpResponse:
         gettext("%(name)s is out: sessions and API keys have ended. What they signed stays.")
         % {"name": person.username},
     )
+    return redirect("people")
+
+
+@require_POST
+@permission_required("auth.change_user", raise_exception=True)
+def take_factor_off(request: SignedInRequest, pk: int) -> HttpResponse:
+    person = get_object_or_404(Person, pk=pk)
+    try:
+        person.take_factor_off(by=request.user)
+    except PeopleError as error:
+        return _refused(request, person, error)
+    AuditEntry.note(request, AuditKind.FACTOR_RESET, person, why=said_why(request))
+    messages.success(request, gettext("The second factor of %(name)s is off.") % {"name": person.username})
+    return redirect("person", pk)
+
+
+@require_POST
+@permission_required("auth.change_user", raise_exception=True)
+def release(request: SignedInRequest) -> HttpResponse:
+    """End a lock-out, of a name or of an address, before its time."""
+    name, address = request.POST.get("name", ""), request.POST.get("address", "")
+    if name or address:
+        lockouts.release(request, name=name, address=address)
+        messages.success(request, gettext("%(who)s may sign in again.") % {"who": name or address})
     return redirect("people")
 
 
@@ -189,6 +217,8 @@ def welcome(request: HttpRequest, secret: str) -> HttpResponse:
         else:
             if not used:
                 return render(request, "people/link_ended.html", status=410)
+            request.signs_in_by = "link"  # type: ignore[attr-defined]
+            AuditEntry.note(request, AuditKind.PASSWORD_SET, link.person, by="link")
             login(request, link.person, backend="django.contrib.auth.backends.ModelBackend")
             messages.success(request, gettext("Your password is set. Welcome, %(name)s!") % {"name": link.person})
             return redirect("home")

@@ -7,6 +7,20 @@
 | SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host; with ICOSA_HTTPS=1 it must be set, in 50 characters or more |
 | ICOSA_HOSTS         | localhost,127.0.0.1,[::1] | host names that the lab is reached by, with commas             |
 | ICOSA_HTTPS         | 0                   | 1 behind a web server that speaks TLS and sets X-Forwarded-Proto     |
+| ICOSA_PASSWORD_LENGTH | 12                | characters that a new password needs at least; not fewer than 12     |
+| ICOSA_BREACHED_PASSWORDS | none           | file of SHA-1 hashes, sorted, as Have I Been Pwned publishes it: these passwords are refused |
+| ICOSA_LOCKOUT_AFTER | 10                  | wrong passwords or codes after which a name is shut out; five times as many for an address |
+| ICOSA_LOCKOUT       | 15                  | minutes that it is shut out                                          |
+| ICOSA_SESSION_IDLE  | 24                  | hours without a click after which somebody must sign in again        |
+| ICOSA_SESSION_LONGEST | 336               | hours after which everybody must                                     |
+| ICOSA_SECOND_FACTOR_FOR | none            | roles that must have a second factor, as curator,admin               |
+| ICOSA_OIDC_ISSUER   | none: no such service | address of the sign-in service (OpenID Connect), as it names itself |
+| ICOSA_OIDC_CLIENT   | icosa               | what the lab is called there                                         |
+| ICOSA_OIDC_SECRET   | none: a public client | the secret that the service gave the lab                           |
+| ICOSA_OIDC_NAME     | Single sign-on      | what people call the service, on the button                          |
+| ICOSA_OIDC_CLAIM    | groups              | claim that says the roles; realm_access.roles for one within another |
+| ICOSA_OIDC_ROLES    | none: admins give roles | which value of it is which role: lab-members=member,lab-heads=admin |
+| ICOSA_PASSWORDS     | 1                   | 0 leaves the sign-in service as the only door; needs ICOSA_OIDC_ISSUER |
 | ICOSA_PROXIES       | 1 with ICOSA_HTTPS, else 0 | web servers in front whose X-Forwarded-For names who asks     |
 | ICOSA_DEBUG         | 0                   | 1 shows Django's error pages (never on a shared machine)             |
 | ICOSA_DEMO          | 0                   | 1 shows the demo people and their passwords on the sign-in page      |
@@ -39,7 +53,7 @@
 
 import contextlib
 import os
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -99,6 +113,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "django_q",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -117,12 +134,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lims.sessions.watch_sessions",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "samples.requests.remember_who_asks",
     "lims.audit.NoteDownloads",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "lims.urls"
@@ -175,11 +194,45 @@ else:
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+PASSWORD_LENGTH = environment.setting("ICOSA_PASSWORD_LENGTH", 12, environment.at_least(12))
+BREACHED_PASSWORDS = environment.setting("ICOSA_BREACHED_PASSWORDS", "", environment.file_of_hashes)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": PASSWORD_LENGTH},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "lims.passwords.BreachedPasswordValidator"},
+    {"NAME": "lims.passwords.DemoPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["lims.lockouts.LockOut", "django.contrib.auth.backends.ModelBackend"]
+
+LOCKOUT_MINUTES = environment.setting("ICOSA_LOCKOUT", 15, environment.whole_number)
+AXES_HANDLER = "lims.lockouts.LockOutByNameAndAddress"
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_FAILURE_LIMIT = environment.setting("ICOSA_LOCKOUT_AFTER", 10, environment.whole_number)
+AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "lims.addresses.address_of"
+AXES_LOCKOUT_CALLABLE = "lims.lockouts.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "code", "csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+OTP_TOTP_THROTTLE_FACTOR = 0  # wrong codes count as wrong passwords do
+
+SECOND_FACTOR_FOR: list[str] = environment.setting("ICOSA_SECOND_FACTOR_FOR", [], environment.roles)
+OIDC_ISSUER = environment.setting("ICOSA_OIDC_ISSUER", "", environment.sign_in_service)
+OIDC_CLIENT, OIDC_SECRET = environment.text("ICOSA_OIDC_CLIENT", "icosa"), environment.text("ICOSA_OIDC_SECRET")
+OIDC_NAME = environment.text("ICOSA_OIDC_NAME", "Single sign-on")
+OIDC_CLAIM = environment.text("ICOSA_OIDC_CLAIM", "groups")
+OIDC_ROLES: list[tuple[str, str]] = environment.setting("ICOSA_OIDC_ROLES", [], environment.roles_of_claims)
+PASSWORDS = environment.flag("ICOSA_PASSWORDS", default=True)
+if not PASSWORDS and not OIDC_ISSUER:
+    environment.problems["ICOSA_PASSWORDS"] = (
+        "ICOSA_PASSWORDS may be 0 only where ICOSA_OIDC_ISSUER names another door."
+    )
+    PASSWORDS = True
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -211,6 +264,10 @@ if HTTPS:
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "lims.sessions"
+SESSION_IDLE = environment.setting("ICOSA_SESSION_IDLE", 24, environment.whole_number) * 3600  # seconds
+SESSION_LONGEST = environment.setting("ICOSA_SESSION_LONGEST", 336, environment.whole_number) * 3600
+SESSION_COOKIE_AGE = SESSION_LONGEST
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -369,6 +426,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django-q": {"level": "WARNING"},
+        "axes": {"level": "CRITICAL"},  # the audit has what it says, without the names that were typed
         "icosa.request": {"level": "INFO" if LOG_AS_JSON else "WARNING"},
     },
 }

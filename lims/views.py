@@ -1,14 +1,11 @@
-"""Sign-in and the home page."""
+"""The home page."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
 from django.db.models import Count, Min, Q
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,7 +14,6 @@ from django.views.i18n import set_language as django_set_language
 
 from lims.health import nearly_full
 from lims.models import Upkeep
-from lims.roles import ROLES
 from mlmodels.models import TrainerHeartbeat, TrainingRun
 from samples.models import Pattern, Sample
 from samples.requests import SignedInRequest
@@ -34,20 +30,6 @@ SHOWN = 6
 """Rows of each list on the home page; the rest is one click away."""
 
 set_language = login_not_required(django_set_language)
-
-
-class SignIn(LoginView):
-    """The sign-in page; in demo mode it shows the people of the demonstration."""
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"demo_people": demo_people() if settings.DEMO else []}
-
-
-def demo_people() -> list[dict[str, str]]:
-    """One person for each role, with the password that `manage.py demo` gives."""
-    from lims.demo import password_of
-
-    return [{"name": role, "password": password_of(role)} for role in ROLES]
 
 
 def home(request: SignedInRequest) -> HttpResponse:

@@ -229,9 +229,11 @@ class TestRolesAndPage:
         for n in range(3):
             UserFactory.create(username=f"p{n}", roles=["member"])
         client.get("/people/")
-        with django_assert_num_queries(6):  # session, person, two of rights, people, their groups
+        with django_assert_num_queries(
+            8
+        ):  # session, person, two of rights, people, their groups, two of who is shut out
             client.get("/people/")
         for n in range(3, 12):
             UserFactory.create(username=f"p{n}", roles=["member", "reviewer"])
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             client.get("/people/")

@@ -53,8 +53,13 @@ ASKERS = REVIEWERS | MICROSCOPISTS
 ADMINS = {"admin"}
 
 PAGES: list[tuple[set[str], str]] = [
-    (EVERYONE, "login set_language welcome bell healthz healthz-live healthz-ready"),
+    (
+        EVERYONE,
+        "login sign-in-code second-factor admin-login sso-answer set_language welcome bell healthz healthz-live healthz-ready",
+    ),
     (set(), "metrics"),  # with a token of its own
+    (EVERYONE, "sso"),  # answers that there is none, where the settings name none
+    (SIGNED_IN, "admin-password new-recovery-codes second-factor-off sso-unlink sign-out-everywhere"),
     (SIGNED_IN, "home logout keys uploader revoke-key"),
     (SIGNED_IN, "trash notices mark-all-read open-notice my-settings my-password"),
     (MEMBERS, "people"),
@@ -63,6 +68,7 @@ PAGES: list[tuple[set[str], str]] = [
     (MEMBERS, "samples:sheet-trash samples:sheet-restore"),
     (ADMINS, "history-person audit audit-csv"),
     (ADMINS, "well-being mend-fault invite person make-link deactivate let-back-in"),
+    (ADMINS, "take-factor-off release"),
     (MEMBERS, "samples:new samples:edit samples:archive samples:restore samples:edit-system"),
     (MEMBERS, "samples:sheets samples:sheet samples:sheet-columns samples:sheet-commit samples:sheet-undo"),
     (MEMBERS, "samples:sheet-original samples:sheet-left-out"),

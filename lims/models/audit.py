@@ -89,7 +89,7 @@ class AuditEntry(Unchanging):
             kind=kind,
             by_id=getattr(person, "pk", None),
             address=address_of(request) if request else None,
-            about_kind=label_of(type(about)) if about else "",
+            about_kind=label_of(about._meta.model) if about else "",
             about_id=about.pk if about else None,
             about_name=str(about)[:200] if about else "",
             details=details,

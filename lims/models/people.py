@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy
 
 from lims.models.access_links import AccessLink
 from lims.models.api_keys import ApiKey
+from lims.models.second_factors import SecondFactor
+from lims.models.sessions import Session
 from lims.roles import ROLES
 from samples.models.acts import changes_by, joined_act
 from samples.models.traced import TracedModel, TracedQuerySet
@@ -72,7 +74,7 @@ class Person(TracedModel, User):
     @property
     def is_invited(self) -> bool:
         """Has not come yet."""
-        return self.is_active and not self.has_usable_password()
+        return self.is_active and not self.has_usable_password() and self.last_login is None
 
     def put_into(self, roles: Iterable[str]) -> None:
         """Within an act of who does it."""
@@ -92,7 +94,7 @@ class Person(TracedModel, User):
         with changes_by(by, why):
             self._check(by)
             self.put_into(roles)
-            self._check_an_admin_is_left()
+            self.check_an_admin_is_left()
 
     def deactivate(self, *, by: User, why: str = "") -> None:
         """Out at once and for good: sessions, API keys, links and password end; all that they did and signed stays."""
@@ -103,7 +105,8 @@ class Person(TracedModel, User):
             self.save(update_fields=["is_active", "password"])
             ApiKey.objects.unrevoked().filter(owner=self).update(revoked_at=timezone.now())
             AccessLink.objects.withdraw(self)
-            self._check_an_admin_is_left()
+            Session.objects.end(self)
+            self.check_an_admin_is_left()
 
     def let_back_in(self, *, by: User, why: str = "") -> str:
         """Active again, with the roles of before; the secret of a link by which they set a new password."""
@@ -121,6 +124,13 @@ class Person(TracedModel, User):
                 raise PeopleError(_("%(name)s is deactivated. Let them back in first.") % {"name": self.username})
             return AccessLink.objects.issue(self, by=by)[1]
 
+    def take_factor_off(self, *, by: User) -> None:
+        """For who lost the phone and the codes: the password alone lets them in, or to set up a new one."""
+        with changes_by(by):
+            self._check(by)
+            SecondFactor(self).take_off()
+            Session.objects.end(self)
+
     def _check(self, by: User) -> None:
         if self.is_superuser and not by.is_superuser:
             raise PeopleError(
@@ -131,7 +141,7 @@ class Person(TracedModel, User):
             name=ADMIN
         )  # one at a time, so that two last admins cannot let each other go
 
-    def _check_an_admin_is_left(self) -> None:
+    def check_an_admin_is_left(self) -> None:
         if not Person.objects.still_admins().exists():
             raise PeopleError(
                 _(

@@ -63,7 +63,9 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
         if not settings.PROMOTE_BY_TWO:
             asked.promote(by)
             return asked
-        approvers = User.objects.with_perm(MAY_PROMOTE, include_superusers=False)
+        approvers = User.objects.with_perm(
+            MAY_PROMOTE, include_superusers=False, backend="django.contrib.auth.backends.ModelBackend"
+        )
         Notice.objects.tell(
             NoticeKind.TO_APPROVE,
             approvers.values_list("pk", flat=True),
