@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lims.models import Person
 from mlmodels.models import ModelVersion, Promotion
-from samples.models import AlloySystem, Change, Pattern, Sample
+from samples.models import AlloySystem, Change, Pattern, Project, Sample
 from samples.models.changes import label_of
 from samples.story import Story
 from screening.histories import story_of_sample
@@ -66,6 +66,7 @@ KINDS: dict[str, Kind] = {
         Pattern.get_absolute_url,
         signed=lambda pattern: {"review": Review.objects.filter(result__reading__pattern=pattern)},
     ),
+    "project": Kind(Project.objects.all, "samples.view_project", Project.get_absolute_url),
     "system": Kind(
         AlloySystem.objects.all,
         "samples.view_alloysystem",

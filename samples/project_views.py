@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -16,8 +17,6 @@ from samples.project_forms import MemberForm, MoveToProjectForm, NewProjectForm,
 from samples.requests import SignedInRequest
 
 CHANGES = {"close": Project.close, "open": Project.open, "archive": Project.archive, "restore": Project.restore}
-NEWEST = 50
-"""Entries of the log that are shown."""
 
 
 @permission_required("samples.view_project", raise_exception=True)
@@ -120,6 +119,6 @@ def _page(request: SignedInRequest, shown: Project, form: ProjectForm) -> HttpRe
         "may_lead": shown.may_be_led_by(request.user),
         "form": form,
         "member_form": MemberForm(initial={"place": MemberForm.MEMBER}),
-        "log": shown.log()[:NEWEST],
+        "history_address": reverse("history-project", args=[shown.pk]),
     }
     return render(request, "samples/project.html", context, status=422 if form.errors else 200)

@@ -190,7 +190,7 @@ def _in_order(row: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
     return sorted(fields.items(), key=lambda item: names.index(item[0]) if item[0] in names else len(names))
 
 
-LABELS = {"roles": lambda: _("roles")}
+LABELS = {"roles": lambda: _("roles"), "samples": lambda: _("samples"), "noted": lambda: _("noted")}
 """Of what is no column."""
 
 

@@ -179,6 +179,7 @@ def hide(project: Project, insider: User, outsiders: list[User]) -> Hidden:
         {
             "history/sample/": sample.pk,
             "history/pattern/": pattern.pk,
+            "history/project/": project.pk,
             "history/follow-up/": follow_up.pk,
             "samples/import/": sheet.pk,
             "samples/": sample.code,

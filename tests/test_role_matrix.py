@@ -63,7 +63,10 @@ PAGES: list[tuple[set[str], str]] = [
     (SIGNED_IN, "home logout keys uploader revoke-key"),
     (SIGNED_IN, "trash notices mark-all-read open-notice my-settings my-password"),
     (MEMBERS, "people"),
-    (MEMBERS, "history-sample history-pattern history-system history-follow-up history-phase history-model"),
+    (
+        MEMBERS,
+        "history-sample history-pattern history-system history-follow-up history-phase history-model history-project",
+    ),
     (MEMBERS, "history-rules"),
     (MEMBERS, "samples:sheet-trash samples:sheet-restore"),
     (ADMINS, "history-person audit audit-csv"),
@@ -249,6 +252,7 @@ def lab(settings: Settings, tmp_path: Path, db: None) -> dict[str, object]:
         "history/system/": sample.system_id,
         "history/follow-up/": follow_up.pk,
         "history/phase/": ReferencePhase.objects.get().pk,
+        "history/project/": Project.objects.get().pk,
         "history/model/": result.model_version_id,
         "history/person/": left.pk,
     }

@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from samples.models.acts import changes_by
@@ -89,7 +88,7 @@ class InProject(TracedModel):
 
         ValidationError where ``by`` lacks the right on either side.
         """
-        with changes_by(by):
+        with changes_by(by) as act:
             if project and not Project.objects.open_for(by).filter(pk=project.pk).exists():
                 raise ValidationError(_("Only members of that project put samples into it. Nothing was changed."))
             family = list(self.family.select_for_update(of=("self",)).select_related("project"))
@@ -102,9 +101,9 @@ class InProject(TracedModel):
             # Neither project is named to the other.
             codes = ", ".join(sample.code for sample in moving)
             for former in {sample.project for sample in moving if sample.project}:
-                former.note(by, gettext("Out: %(codes)s") % {"codes": codes})
+                former.note_samples(act, left=codes)
             if project and moving:
-                project.note(by, gettext("In: %(codes)s") % {"codes": codes})
+                project.note_samples(act, came=codes)
             self.refresh_from_db()
             return len(moving)
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permission, User
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import RegexValidator
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
@@ -22,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from samples.models.acts import Act, changes_by
 from samples.models.traced import TracedModel, TracedQuerySet
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
@@ -99,7 +98,7 @@ class RecordQuerySet(OfProjects, TracedQuerySet[Record_co]):
     """Rows of projects that have a history."""
 
 
-class ProjectQuerySet(models.QuerySet["Project"]):
+class ProjectQuerySet(TracedQuerySet["Project"]):
     def current(self) -> ProjectQuerySet:
         return self.filter(archived_at=None)
 
@@ -123,20 +122,21 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         newest = own.select_related("project").order_by("-since", "-pk").first()
         return newest.project if newest else None
 
-    @transaction.atomic
     def begin(self, *, by: User, leaders: Any = (), **said: Any) -> Project:
         """A new project; ``leaders`` lead it from the start."""
         project = self.model(made_by=by, **said)
         project.full_clean()
-        project.save()
-        project.note(by, _("Begun"), ADDITION)
-        for person in leaders:
-            project.take_in(person, by=by, leads=True)
+        with changes_by(by):
+            project.save()
+            for person in leaders:
+                project.take_in(person, by=by, leads=True)
         return project
 
 
-class Project(models.Model):
+class Project(TracedModel):
     """Some people's samples under one name; closed to everybody else where its leaders wish."""
+
+    untraced = frozenset({"made_by", "made_at"})
 
     key = models.CharField(
         gettext_lazy("key"),
@@ -193,20 +193,17 @@ class Project(models.Model):
         if not self.may_be_led_by(person):
             raise PermissionDenied
 
-    @transaction.atomic
     def take_in(self, person: User, *, by: User, leads: bool = False) -> None:
         """Make ``person`` a member, or a leader; whoever is one already becomes what is said now."""
-        Membership.objects.update_or_create(project=self, person=person, defaults={"leads": leads})
-        self._check_a_leader_is_left()
-        said = _("%(person)s is a leader") if leads else _("%(person)s is a member")
-        self.note(by, said % {"person": person})
+        with changes_by(by):
+            Membership.objects.update_or_create(project=self, person=person, defaults={"leads": leads})
+            self._check_a_leader_is_left()
 
-    @transaction.atomic
     def let_go(self, person: User, *, by: User) -> None:
         """No member any more: of a closed project they see nothing from now on."""
-        self.memberships.filter(person=person).delete()
-        self._check_a_leader_is_left()
-        self.note(by, _("%(person)s is out") % {"person": person})
+        with changes_by(by):
+            self.memberships.filter(person=person).delete()
+            self._check_a_leader_is_left()
 
     def _check_a_leader_is_left(self) -> None:
         if self.is_closed and not self.memberships.filter(leads=True).exists():
@@ -214,54 +211,45 @@ class Project(models.Model):
 
     def describe(self, *, by: User, **said: str) -> None:
         """Name, key and notes."""
-        before = {name: getattr(self, name) for name in said}
-        changed = [str(self._meta.get_field(name).verbose_name) for name, text in said.items() if before[name] != text]  # type: ignore[union-attr]
-        self._set(by, _("Changed: %(fields)s") % {"fields": ", ".join(changed)}, **said)
+        self._set(by, **said)
 
     def close(self, *, by: User) -> None:
-        self._set(by, _("Closed"), is_closed=True)
+        self._set(by, is_closed=True)
 
     def open(self, *, by: User) -> None:
-        self._set(by, _("Opened to the whole lab"), is_closed=False)
+        """To the whole lab."""
+        self._set(by, is_closed=False)
 
     def archive(self, *, by: User) -> None:
         """Nothing new goes in; what is in it is seen by those who saw it before."""
-        self._set(by, _("Archived"), archived_at=timezone.now())
+        self._set(by, archived_at=timezone.now())
 
     def restore(self, *, by: User) -> None:
-        self._set(by, _("Restored"), archived_at=None)
+        self._set(by, archived_at=None)
 
-    @transaction.atomic
-    def _set(self, by: User, what: str, **fields: Any) -> None:
-        for name, value in fields.items():
-            setattr(self, name, value)
-        self.save(update_fields=list(fields))
-        self.note(by, what)
+    def _set(self, by: User, **fields: Any) -> None:
+        with changes_by(by):
+            for name, value in fields.items():
+                setattr(self, name, value)
+            self.save(update_fields=list(fields))
 
-    def note(self, by: User, what: str, action: int = CHANGE) -> None:
-        """Into the log of who changed what."""
-        LogEntry.objects.create(
-            user=by,
-            content_type=ContentType.objects.get_for_model(Project),
-            object_id=str(self.pk),
-            object_repr=self.name,
-            action_flag=action,
-            change_message=what,
-        )
-
-    def log(self) -> models.QuerySet[LogEntry]:
-        """What was changed of this project, newest first."""
-        here = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Project), object_id=str(self.pk))
-        return here.select_related("user").order_by("-action_time", "-pk")
+    def note_samples(self, act: Act, *, left: str = "", came: str = "") -> None:
+        """Codes of samples that were moved, within the act that moves them."""
+        act.note_field(self, "samples", left, came)
 
 
-class Membership(models.Model):
+class Membership(TracedModel):
     """One person in one project."""
+
+    part_of, named_by = "project", "person"
+    untraced = frozenset({"since"})
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="memberships")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
     leads = models.BooleanField(gettext_lazy("leads the project"), default=False)
     since = models.DateTimeField(auto_now_add=True)
+
+    objects = TracedQuerySet["Membership"].as_manager()
 
     class Meta:
         default_permissions = ()  # leaders and admins, by Project.may_be_led_by

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
-from samples.models import Pattern, Project, Sample
+from samples.models import Change, Pattern, Project, Sample
 from tests.factories import SampleFactory, UserFactory, make_pattern
 
 pytestmark = pytest.mark.django_db
@@ -93,11 +93,11 @@ def test_a_closed_project_keeps_a_leader(closed: Project, leader: User) -> None:
 
 def test_what_is_done_to_a_project_is_kept(closed: Project, leader: User) -> None:
     closed.open(by=leader)
-    assert [entry.change_message for entry in closed.log()] == [
-        "Opened to the whole lab",
-        f"{leader} is a leader",
-        "Begun",
-    ]
+    made, opened = Change.objects.of(Project, [closed.pk]).order_by("pk")
+    assert [row["what"] for row in made.rows] == ["made", "made"]
+    assert made.rows[1]["name"] == str(leader)
+    assert made.rows[1]["fields"]["leads"] == [None, True]
+    assert (opened.by, opened.rows[0]["fields"]) == (leader, {"is_closed": [True, False]})
 
 
 WITHIN_OTHERS = {
