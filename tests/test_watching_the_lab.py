@@ -116,13 +116,13 @@ class TestMetrics:
     def test_the_number_of_questions_is_fixed(
         self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(13):
             scrape(client)
         version = a_version()
         for _ in range(5):
             make_result(make_pattern(), version)
         WorkerHeartbeat.objects.create(host="gpu1", process_id=7, beat_at=timezone.now())
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(13):
             scrape(client)
 
 
