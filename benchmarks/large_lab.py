@@ -7,6 +7,8 @@ of its own.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,12 +50,11 @@ def fill(n_samples: int, *, patterns_a_sample: int = 2, with_arrays: bool = Fals
     systems = [_system(rng) for _ in range(400)]
     n_blocks = -(-n_samples // BLOCK)
     n_first, days = n_samples // n_blocks, DAYS / n_blocks
-    for field in (Sample._meta.get_field("made_at"), Sample._meta.get_field("changed_at")):
-        field.auto_now_add = field.auto_now = False
     with transaction.atomic():
         moments = [FIRST_DAY + timedelta(days=days * n / n_first) for n in range(n_first)]
         samples = [_sample(rng, number, systems, people, moment) for number, moment in enumerate(moments)]
-        Sample.objects.bulk_create(samples, batch_size=2000)
+        with _moments_as_given():
+            Sample.objects.bulk_create(samples, batch_size=2000)
         SampleElement.objects.bulk_create(
             (SampleElement(sample=s, element=e, amount=a) for s in samples for e, a in s.nominal.amounts.items()),
             batch_size=5000,
@@ -73,6 +74,17 @@ def fill(n_samples: int, *, patterns_a_sample: int = 2, with_arrays: bool = Fals
             cursor.execute(statement)
         if connection.vendor == "postgresql":  # as its autovacuum would within minutes
             cursor.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def _moments_as_given() -> Iterator[None]:
+    """Samples of long ago: when they were logged and changed is not now."""
+    made, changed = Sample._meta.get_field("made_at"), Sample._meta.get_field("changed_at")
+    made.auto_now_add = changed.auto_now = False
+    try:
+        yield
+    finally:
+        made.auto_now_add = changed.auto_now = True
 
 
 def _range(model: type[Model]) -> tuple[int, int]:

@@ -84,7 +84,8 @@ def main() -> None:
     arguments.add_argument("--samples", type=int, default=100_000)
     arguments.add_argument("--port", type=int, default=8769)
     arguments.add_argument("--processes", type=int, default=2, help="of gunicorn")
-    arguments.add_argument("--threads", type=int, default=4, help="of each")
+    arguments.add_argument("--threads", type=int, default=4, help="of each; 1: it takes one request after the other")
+    arguments.add_argument("--warm-up", type=int, default=WARM_UP, help="seconds that are not measured")
     arguments.add_argument("--folder", help="that is kept; where a lab is in it already, that is asked")
     arguments.add_argument("--json", help="file for the figures")
     options = arguments.parse_args()
@@ -98,10 +99,10 @@ def main() -> None:
         began = datetime.now(UTC)
         plan = {
             **invite(options.people, options.instruments),
-            **{"person_every": 5, "instrument_every": 10, "warm_up": WARM_UP},
+            **{"person_every": 5, "instrument_every": 10, "warm_up": options.warm_up},
         }
         with lab(options.port, options.processes, options.threads) as parts:
-            met = visit(plan, folder / "visitors.json", options.port, WARM_UP + options.seconds)
+            met = visit(plan, folder / "visitors.json", options.port, options.warm_up + options.seconds)
             n_results = wait_for_results(began)
         told = {
             **about_the_lab(),
@@ -157,7 +158,9 @@ def invite(n_people: int, n_instruments: int) -> dict[str, Any]:
         owner, _made = User.objects.get_or_create(username=f"diffractometer-{n}")
         owner.groups.add(members)
         scopes, one_day = [ApiKey.Scope.READ, ApiKey.Scope.UPLOAD], timedelta(days=1)
-        keys.append(ApiKey.objects.issue(owner, name=f"diffractometer {n}", scopes=scopes, valid_for=one_day)[1])
+        keys.append(
+            ApiKey.objects.issue(owner, name=f"{datetime.now(UTC):%FT%T} {n}", scopes=scopes, valid_for=one_day)[1]
+        )
     whole = Reading.objects.filter(n_points=FULL, arrays__isnull=False, pattern__sample__archived_at=None)
     codes = list(Sample.objects.current().values_list("code", flat=True))
     patterns = list(whole.values_list("pattern", "pk"))
@@ -178,8 +181,8 @@ def lab(port: int, processes: int, threads: int) -> Iterator[list[Process]]:
     connections.close_all()
     gunicorn = [
         *(sys.executable, "-m", "gunicorn", "lims.wsgi", "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
-        *("--worker-class", "gthread", "--workers", str(processes), "--threads", str(threads)),
-        *("--keep-alive", "60", "--max-requests", "0"),
+        *("--workers", str(processes), "--threads", str(threads), "--keep-alive", "0", "--timeout", "120"),
+        *("--max-requests", "0"),
     ]
     commands = {"worker": [sys.executable, "manage.py", "worker"], "web": gunicorn}
     parts = [Process(name, subprocess.Popen(command, cwd=PROJECT)) for name, command in commands.items()]

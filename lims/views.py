@@ -42,7 +42,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         .defer("evidence")
     )
     candidates = current.done().filter(level__in=["A", "B"]).order_by("-finished_at")
-    troubled = current.filter(state__in=[ScreeningResult.State.FAILED, ScreeningResult.State.NOT_SCREENABLE])
+    troubled = current.not_done().filter(state__in=[ScreeningResult.State.FAILED, ScreeningResult.State.NOT_SCREENABLE])
     unreadable = Pattern.objects.visible_to(request.user).unreadable().select_related("sample")
     standings = [standing for standing in system_standings(request.user) if standing.n_samples]
     context = {

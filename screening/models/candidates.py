@@ -37,15 +37,15 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
         return self.filter(drawn=True, closed_at=None)
 
     def current(self) -> CandidateQuerySet:
-        """Without patterns that were archived or read anew, and without calls of former versions."""
+        """Without patterns that were archived or read anew, and without calls of former versions.
+
+        The version is asked of each candidate, as in ScreeningResult.objects.production(), so that the queue is walked.
+        """
+        in_production = ModelVersion.objects.filter(pk=OuterRef("result__model_version"), state="production")
         newer = Reading.objects.filter(
             pattern=OuterRef("result__reading__pattern"), number__gt=OuterRef("result__reading__number")
         )
-        return self.filter(
-            ~Exists(newer),
-            result__reading__pattern__archived_at=None,
-            result__model_version__state=ModelVersion.State.PRODUCTION,
-        )
+        return self.filter(~Exists(newer), Exists(in_production), result__reading__pattern__archived_at=None)
 
     def open_to(self, reviewer: User) -> CandidateQuerySet:
         """Waiting and theirs to see, held by nobody else, not judged by them before and, where four eyes are asked for, not their own."""

@@ -106,8 +106,11 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
         return self.filter(state=ScreeningResult.State.FAILED)
 
     def production(self) -> ScreeningResultQuerySet:
-        """Of the version that is in production now."""
-        return self.filter(model_version__state=ModelVersion.State.PRODUCTION)
+        """Of the version that is in production now.
+
+        Asked of each result, for a join would tempt SQLite to begin with the version and to read all that it ever called.
+        """
+        return self.filter(Exists(ModelVersion.objects.filter(pk=OuterRef("model_version"), state="production")))
 
     def of_newest_readings(self) -> ScreeningResultQuerySet:
         newer = Reading.objects.filter(pattern=OuterRef("reading__pattern"), number__gt=OuterRef("reading__number"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django import forms
 from django.core.exceptions import ValidationError
+from django.test.html import parse_html
 
-from samples.fields import TypedDecimalField, TypedIntegerField
+from samples.fields import LongSelect, TypedDecimalField, TypedIntegerField
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,11 @@ def test_whole_numbers() -> None:
 def test_a_stored_number_is_shown_as_a_person_writes_it() -> None:
     assert TypedDecimalField().prepare_value(Decimal("900.0")) == "900"
     assert TypedDecimalField().prepare_value("as typed") == "as typed"
+
+
+def test_a_long_select_is_written_as_django_writes_one() -> None:
+    choices = [("", "any"), ("Al-Ru", "Al–Ru"), ("<b>", 'a "quoted" <b>')]
+    for value in ("", "<b>", None):
+        written = LongSelect(choices=choices).render("system", value, {"class": "form-select", "required": True})
+        by_django = forms.Select(choices=choices).render("system", value, {"class": "form-select", "required": True})
+        assert parse_html(written) == parse_html(by_django)
