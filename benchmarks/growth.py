@@ -106,14 +106,15 @@ def fill(n_results: int) -> None:
     assert current is not None
     fields = [field for field in ScreeningResult._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    copied = ", ".join("%s" if field.name == "model_version" else f'"{field.column}"' for field in fields)
+    new = ("model_version", "finished_at")
+    copied = ", ".join("%s" if field.name in new else f'"{field.column}"' for field in fields)
     table = f'"{ScreeningResult._meta.db_table}"'
     with connection.cursor() as cursor:
         for n in range(1, N_VERSIONS):
             version = ModelVersion.objects.create(name=f"an earlier one, {n}", state="retired", sha256=f"{n:064x}")
             cursor.execute(
                 f"INSERT INTO {table} ({columns}) SELECT {copied} FROM {table} WHERE model_version_id = %s",
-                [version.pk, current.pk],
+                [version.pk, large_lab.FIRST_DAY - timedelta(days=n), current.pk],
             )
         follow_up(min(n_samples // 10, MOST_OUTCOMES))
         if connection.vendor == "postgresql":

@@ -71,6 +71,6 @@ def test_growth_of_memory_is_the_slope_after_the_warm_up() -> None:
 
 def test_the_drawing_of_growth_has_a_line_for_each_page() -> None:
     names = growth.COLOURS
-    sizes = [{"results": n, "median_ms": dict.fromkeys(names, 10 * n ** 0.1)} for n in (1000, 10_000, 100_000)]
+    sizes = [{"results": n, "median_ms": dict.fromkeys(names, 10 * n**0.1)} for n in (1000, 10_000, 100_000)]
     drawing = ElementTree.fromstring(growth.drawn(sizes))
     assert len(drawing.findall("{http://www.w3.org/2000/svg}polyline")) == len(names)
