@@ -13,7 +13,7 @@ import os
 import platform
 import statistics
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import django
 from django.core.management import call_command
@@ -31,7 +31,7 @@ def fill(n_results: int) -> None:
 
     from mlmodels.models import ModelVersion
     from samples.models import Pattern, PatternFile, Reading
-    from screening.models import ScreeningResult, ScreeningRun
+    from screening.models import ScreeningRun
 
     by = User.objects.create(username="student")
     run = ScreeningRun.objects.start(ScreeningRun.Why.RESCREEN, by=by)
@@ -46,18 +46,26 @@ def fill(n_results: int) -> None:
         )
         for pattern in patterns
     )  # fmt: skip
-    now, evidence = datetime.now(UTC), bytes(1000)
-    failed = {"template": "%(reason)s", "values": {"reason": "MemoryError: "}}
-    for number in range(n_results // N_READINGS):
-        version = ModelVersion.objects.create(name=f"version {number}", sha256=f"{number:064x}", state="retired")
-        done = {"state": "done", "level": "D", "probability": 0.1, "evidence": evidence}
-        ScreeningResult.objects.bulk_create(
-            ScreeningResult(
-                run=run, reading=reading, model_version=version, finished_at=now - timedelta(hours=number),
-                **(done if n else {"state": "failed", "reason": failed}),
-            )
-            for n, reading in enumerate(readings)
-        )  # fmt: skip
+    ModelVersion.objects.bulk_create(
+        ModelVersion(name=f"version {number}", sha256=f"{number:064x}", state="retired")
+        for number in range(n_results // N_READINGS)
+    )
+    first = readings[0].pk
+    failed = '{"template": "%(reason)s", "values": {"reason": "MemoryError: "}}'
+    hours = "interval '1 hour' * version.id" if connection.vendor == "postgresql" else "'-' || version.id || ' hours'"
+    ago = f"now() - {hours}" if connection.vendor == "postgresql" else f"datetime('now', {hours})"
+    as_json = "%s::jsonb" if connection.vendor == "postgresql" else "%s"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO screening_screeningresult (run_id, reading_id, model_version_id, state, level, probability,
+            evidence, reason, priority, attempts, lattice_type, thresholds_version, device, queued_at, finished_at)
+            SELECT %s, reading.id, version.id,
+            CASE WHEN reading.id = %s THEN 'failed' ELSE 'done' END, CASE WHEN reading.id = %s THEN '' ELSE 'D' END,
+            0.1, %s, CASE WHEN reading.id = %s THEN {as_json} ELSE NULL END,
+            9, 1, '', '', '', {ago}, {ago}
+            FROM samples_reading AS reading CROSS JOIN mlmodels_modelversion AS version WHERE version.name LIKE 'version %%'""",
+            [run.pk, first, first, bytes(1000), first, failed],
+        )
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
