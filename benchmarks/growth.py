@@ -114,7 +114,11 @@ def fill(n_results: int) -> None:
             version = ModelVersion.objects.create(name=f"an earlier one, {n}", state="retired", sha256=f"{n:064x}")
             cursor.execute(
                 f"INSERT INTO {table} ({columns}) SELECT {copied} FROM {table} WHERE model_version_id = %s",
-                [version.pk, large_lab.FIRST_DAY - timedelta(days=n), current.pk],
+                [
+                    version.pk,
+                    connection.ops.adapt_datetimefield_value(large_lab.FIRST_DAY - timedelta(days=n)),
+                    current.pk,
+                ],
             )
         follow_up(min(n_samples // 10, MOST_OUTCOMES))
         if connection.vendor == "postgresql":
