@@ -322,8 +322,9 @@ def test_nothing_told_to_an_outsider_changes_by_what_is_hidden(
 
 
 CHANGING = re.compile(
-    r'csrfmiddlewaretoken" value="\w+|X-CSRFToken": "\w+|nonce-?[^ "]+|since=[^"&]+|[\d-]+T[\d:.]+(\+00:00|%2B00%3A00|Z)?'
+    r'csrfmiddlewaretoken" value="\w+|X-CSRFToken": "\w+|nonce-?[^ "]+("[^"]*")?|since=[^"&]+|[\d-]+T[\d:.]+(\+00:00|%2B00%3A00|Z)?'
     r"|disk_free_gb\": [\d.]+|D:\d{14}Z|/ID \[.*?\]|[Cc]ontent-?[Ll]ength: \d+|\bW?/?\"[0-9a-f]{32}\"|[0-9a-f-]{36}|csrftoken=\w+|\d+ (second|minute)s?( ago)?|\d\d:\d\d(:\d\d)?"
+    r"|data:image/svg\+xml[^\"]+|\b([A-Z2-7]{4} ?){8}"  # the secret of a second factor that nobody confirmed
 )
 
 
