@@ -104,7 +104,7 @@ def test_two_candidates_proved_against_one_version_and_approved_one_after_the_ot
     post(second[1], f"/promotions/{asked.pk}/answer/", reason="Yes.", approve="1")
     status, shown = post(second[1], f"/promotions/{late.pk}/answer/", reason="Yes.", approve="1")
     assert status == 422
-    assert "against tiny" in shown
+    assert "compares rival with tiny" in shown
     assert in_production() == "candidate"
 
 
