@@ -71,8 +71,8 @@ def is_weighed(probability: float) -> bool:
     return probability >= WEIGHED_FROM
 
 
-def screen(network: ScreeningNetwork, patterns: Sequence[PowderPattern]) -> list[Call]:
-    """Calls on ``patterns`` that passed the check, to be argued."""
+def screen(network: ScreeningNetwork, inputs: Sequence[NetworkInput]) -> list[Call]:
+    """The network's call on each of ``inputs``, to be argued."""
 
     def groups_of(said: Prediction) -> list[list[int]] | None:
         if not is_weighed(said.probability):
@@ -80,7 +80,7 @@ def screen(network: ScreeningNetwork, patterns: Sequence[PowderPattern]) -> list
         lattice_type = cast(LatticeType, said.lattice_type)
         return argument.line_groups(lattice_type, said.quasilattice_constant, network.line_constants)
 
-    answers = network.predict_and_weigh([prepare(pattern) for pattern in patterns], groups_of)
+    answers = network.predict_and_weigh(inputs, groups_of)
     return [Call(classify.level(said.probability), said, log_odds) for said, log_odds in answers]
 
 

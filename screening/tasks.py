@@ -106,7 +106,7 @@ def _screen(batch: Sequence[ScreeningResult]) -> None:
         patterns = [row.reading.as_pattern() for row in batch]
         batch, patterns = refuse_unscreenable(batch, patterns)
         inputs = [pipeline.prepare(pattern) for pattern in patterns]
-        calls = pipeline.call(network, inputs)
+        calls = pipeline.screen(network, inputs)
     except Error:  # of the database: here is nothing to be written
         raise
     except Exception as error:

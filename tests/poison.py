@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
-    from mlmodels.registry import ScreeningNetwork
+    from mlmodels.net.preprocess import NetworkInput
     from samples.xrd.pattern import PowderPattern
-    from screening.pipeline import Call
 
 POISON_BEGINS_AT = 21.0
 """degree; other patterns of the tests begin at 20°"""
@@ -26,11 +24,11 @@ class PoisonConfig(AppConfig):
     def ready(self) -> None:
         from screening import pipeline
 
-        screen = pipeline.screen
+        prepare = pipeline.prepare
 
-        def screen_or_die(network: ScreeningNetwork, patterns: Sequence[PowderPattern]) -> list[Call]:
-            if any(pattern.two_theta[0] == POISON_BEGINS_AT for pattern in patterns):
+        def prepare_or_die(pattern: PowderPattern) -> NetworkInput:
+            if pattern.two_theta[0] == POISON_BEGINS_AT:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return screen(network, patterns)
+            return prepare(pattern)
 
-        pipeline.screen = screen_or_die
+        pipeline.prepare = prepare_or_die

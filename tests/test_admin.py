@@ -53,6 +53,8 @@ def test_every_row_that_stands_for_itself_is_there() -> None:
         "DatasetImport",
         "DatasetRecord",
         "Freeze",
+        "FreezingJob",
+        "InputMeasures",
         "LabelEvidence",
         "CommentEdition",
         "Following",

@@ -44,7 +44,7 @@ def test_every_role_sees_everything_of_the_lab_and_only_admins_let_people_in() -
     internal = {"readingarrays", "weightspart", "sampleelement", "sampleword"}
     internal |= {"argument", "observedphase", "latticemeasurement", "refusedfile", "loggedsample", "packedfolder"}
     # These are shown by their own pages:
-    internal |= {"datasetexport", "datasetimport", "datasetrecord"}  # of curators
+    internal |= {"datasetexport", "datasetimport", "datasetrecord", "freezingjob"}  # of curators
     internal |= {"sheetimport", "sheetrow", "sheetchange", "sheetcolumns", "matchingrule", "savedview"}
     for look in looks.select_related("content_type").exclude(content_type__model__in=internal):
         name = f"{look.content_type.app_label}.{look.codename}"

@@ -103,6 +103,7 @@ def test_what_is_done_to_a_project_is_kept(closed: Project, leader: User) -> Non
 WITHIN_OTHERS = {
     *("SampleElement", "SampleWord", "SynthesisStep", "WeighedMass", "CommentEdition", "ReadingArrays", "SheetChange"),
     *("ObservedPhase", "LatticeMeasurement", "LoggedSample", "PackedFolder", "Argument", "LabelEvidence", "Change"),
+    "InputMeasures",  # counted by the calls of their readings
 }
 """Shown by the page of the row that they belong to."""
 

@@ -35,8 +35,9 @@ def test_worker_and_command_make_the_same_call(tiny_version: ModelVersion, perso
 def test_batch_mates_do_not_matter(tiny_version: ModelVersion) -> None:
     network = network_for(tiny_version.pk)
     patterns = [scan for n in range(5) for scan in pipeline.read(pattern_text(n), f"{n}.xy")]
-    (alone,) = pipeline.screen(network, patterns[2:3])
-    assert pipeline.screen(network, patterns)[2].prediction.probability == pytest.approx(
+    inputs = [pipeline.prepare(pattern) for pattern in patterns]
+    (alone,) = pipeline.screen(network, inputs[2:3])
+    assert pipeline.screen(network, inputs)[2].prediction.probability == pytest.approx(
         alone.prediction.probability, rel=1e-4
     )
 
