@@ -86,7 +86,7 @@ SHORT = Plan(
 )  # fmt: skip
 
 LIGHT = re.compile(r'<span class="light light-(\w+)" aria-hidden="true"></span>(.*?)</(?:span|div)>', re.DOTALL)
-WHY = re.compile(r"<h2>.*?</h2>\s*<p>(.*?)</p>", re.DOTALL)
+WHY = re.compile(r'<p id="why">(.*?)</p>', re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 
 
