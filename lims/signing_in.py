@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -62,7 +62,8 @@ class CodeForm(forms.Form):
     bound_field_class = StyledBoundField
 
     code = CodeField(
-        label=_("Code"), help_text=_("The six digits that your app shows now, or one of your recovery codes.")
+        label=pgettext_lazy("second factor", "Code"),
+        help_text=_("The six digits that your app shows now, or one of your recovery codes."),
     )
 
 
