@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.db.models import Count, F, Q
-from django.db.models.functions import Mod, TruncMonth
+from django.db.models import Case, Count, F, Q, Value, When
+from django.db.models.functions import Mod
 from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -262,9 +262,14 @@ class Drift:
     @cached_property
     def _counts(self) -> dict[tuple[date, bool], int]:
         """Patterns by month and by whether they are simulated."""
-        months = self._calls().annotate(month=TruncMonth("reading__pattern__uploaded_at"))
-        rows = months.values_list("month", "reading__pattern__simulated").annotate(n=Count("pk"))
-        return {(month.date(), simulated): n for month, simulated, n in rows}
+        months = _last_months(self.n_months)
+        ends = (
+            When(reading__pattern__uploaded_at__lt=_moment(_next(month)), then=Value(number))
+            for number, month in enumerate(months[:-1])
+        )
+        calls = self._calls().annotate(number=Case(*ends, default=Value(len(months) - 1)))
+        rows = calls.values_list("number", "reading__pattern__simulated").annotate(n=Count("pk"))
+        return {(months[number], simulated): n for number, simulated, n in rows}
 
     @property
     def n_simulated(self) -> int:
@@ -300,7 +305,7 @@ class Drift:
         return calls.filter(
             model_version=self.version,
             reading__pattern__kind=Pattern.Kind.MEASUREMENT,
-            reading__pattern__uploaded_at__gte=_begin(self.n_months),
+            reading__pattern__uploaded_at__gte=_moment(_last_months(self.n_months)[0]),
         )
 
     def _rows(self, every: Mapping[date, int]) -> Iterable[Sequence[Any]]:
@@ -342,12 +347,12 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> Columns:
     )
 
 
-def _begin(n_months: int) -> datetime:
-    """Of the first of the last ``n_months`` months, this one among them."""
-    month = timezone.localdate().replace(day=1)
-    for _month in range(n_months - 1):
-        month = (month - timedelta(days=1)).replace(day=1)
-    return _moment(month)
+def _last_months(n: int) -> list[date]:
+    """The first days of the last ``n`` months, this one the last."""
+    months = [timezone.localdate().replace(day=1)]
+    while len(months) < n:
+        months.insert(0, (months[0] - timedelta(days=1)).replace(day=1))
+    return months
 
 
 def _next(month: date) -> date:

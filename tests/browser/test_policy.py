@@ -38,9 +38,7 @@ DRAWN = """
   figure.querySelector(".main-svg") || figure.textContent.trim() === figure.dataset.figureFailed)
 """
 ASKED_TOO = ["/labels/?q=Al", "/samples/?q=class:A", "/review/next/", "/data-sets/new/?kind=all", "/nowhere/"]
-LEAVES = {"logout", "screening:drift"}
-"""Not opened: the figures of drift are asked for at once, and SQLite groups days into months by a function of Python: on the one connection
-that the threads of a test share they can wait for each other for ever. A lab has a connection a thread."""
+LEAVES = {"logout"}
 FIGURES = {"screening:sample", "screening:pattern", "screening:review", "screening:system", "screening:agreement"}
 
 
