@@ -13,7 +13,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -105,8 +105,9 @@ def measure(addresses: Sequence[str] = ADDRESSES) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def run(description: str | None, fill: Callable[[int, int], None], measure: Callable[[], None]) -> None:
+    """Fill a lab of its own with as many results and outcomes as the command says, and measure there."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--results", type=int, default=100_000)
     parser.add_argument("--outcomes", type=int, default=5_000)
     asked = parser.parse_args()
@@ -129,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, fill, measure)

@@ -16,9 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import html
 import itertools
-import json
 import os
 import platform
 import random
@@ -39,6 +37,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.api_upload import MAKE_KEY, measured
+from benchmarks.chaos_onlookers import Onlookers, ask
 from benchmarks.own_lab import (
     OwnLab,
     command_of,
@@ -49,7 +48,7 @@ from benchmarks.own_lab import (
     three_free_ports,
     wait_for_port,
 )
-from benchmarks.upload import MAKE_PERSON, Browser
+from benchmarks.upload import MAKE_PERSON
 from lims.uploader.icosa_upload import Lab, PutOff, Refused, Unreachable
 
 N_CLIENTS = 4
@@ -57,7 +56,6 @@ CLIENT_TIMEOUT = 20.0
 TRY_AGAIN_AFTER = 1.0
 DISK = 600
 """MB of the small disk."""
-LOOK_EVERY = 0.5
 FINISH_WITHIN = 300.0
 """Seconds in which everything must be screened once the last file is there: leases run out after one minute."""
 
@@ -84,10 +82,6 @@ SHORT = Plan(
         {"kill_a_backend", "restart_postgresql", "freeze_the_database", "switch_the_workers_host_off", "kill_the_watchdog"}
     ),
 )  # fmt: skip
-
-LIGHT = re.compile(r'<span class="light light-(\w+)" aria-hidden="true"></span>(.*?)</(?:span|div)>', re.DOTALL)
-WHY = re.compile(r'<p id="why">(.*?)</p>', re.DOTALL)
-TAG = re.compile(r"<[^>]+>")
 
 
 @dataclass
@@ -130,69 +124,6 @@ class Clients:
         else:
             self.acknowledged[hashlib.sha256(content).hexdigest()] = path
         return True
-
-
-@dataclass
-class Onlookers:
-    """Ask the home page and /healthz again and again, and keep what they say, while it lasts."""
-
-    lab: OwnLab
-    said: dict[str, list[str]] = field(default_factory=dict)
-    """What is done to the lab → what was said meanwhile, in its order, each once."""
-    during: str = "nothing"
-    done: bool = False
-
-    def start(self) -> None:
-        for look in (self._home, self._health):
-            threading.Thread(target=self._watch, args=[look], daemon=True).start()
-
-    def _watch(self, look: Callable[[], list[str]]) -> None:
-        while not self.done:
-            during = self.during
-            for sentence in look():
-                told = self.said.setdefault(during, [])
-                if sentence not in told:
-                    told.append(sentence)
-            time.sleep(LOOK_EVERY)
-
-    def _home(self) -> list[str]:
-        with contextlib.suppress(Exception):
-            if not hasattr(self, "browser"):
-                self.browser = Browser(self.lab.address)
-        if not hasattr(self, "browser"):
-            return []
-        status, page = ask(self.lab.address + "/", self.browser.opener)
-        if status == 200:
-            lights = [(colour, plain(words)) for colour, words in LIGHT.findall(page)]
-            return [f"home: {words}" for colour, words in lights if colour == "bad" and "backup" not in words.lower()]
-        return [f"home: {status} {plain(found.group(1)) if (found := WHY.search(page)) else page}"[:200]]
-
-    def _health(self) -> list[str]:
-        status, said = ask(self.lab.address + "/healthz", urllib.request.build_opener())
-        if status != 503 or not said.startswith("{"):
-            return [] if status == 200 else [f"healthz: {status} {said}"[:200]]
-        facts = json.loads(said)
-        reasons = [name for name in ("database", "migrated") if not facts[name]]
-        reasons += ["worker silent"] if facts["worker"] and not facts["worker"]["alive"] else []
-        reasons += (
-            ["disk nearly full"] if facts["disk_free_gb"] < float(self.lab.environment["ICOSA_DISK_FREE"]) else []
-        )
-        return [f"healthz: 503 {', '.join(reasons) or said}"]
-
-
-def plain(markup: str) -> str:
-    return " ".join(html.unescape(TAG.sub("", markup)).split())
-
-
-def ask(address: str, opener: urllib.request.OpenerDirector) -> tuple[int, str]:
-    """Status and body; 0 and why where nobody answers."""
-    try:
-        with opener.open(address, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except Exception as error:
-        return 0, f"no answer ({getattr(error, 'reason', error)})"
 
 
 class Disasters:

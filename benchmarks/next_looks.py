@@ -8,14 +8,9 @@ python -m benchmarks.next_looks [--results 100000] [--outcomes 5000]
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import time
 from datetime import UTC, datetime, timedelta
 
 from benchmarks import agreement
-from benchmarks.review_queue import own_database
 
 ADDRESSES = ("/next/", "/next/?page=100", "/next/?system=Al-Si", "/api/v1/proposals/", "/drift/", "/drift/noise.json")
 
@@ -50,28 +45,5 @@ def fill(n_results: int, n_outcomes: int) -> None:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=int, default=100_000)
-    parser.add_argument("--outcomes", type=int, default=5_000)
-    asked = parser.parse_args()
-    with own_database():
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lims.settings")
-        import django
-
-        django.setup()
-        from django.conf import settings
-        from django.core.management import call_command
-        from django.db import connection
-
-        settings.ALLOWED_HOSTS = ["*"]
-        call_command("migrate", verbosity=0)
-        start = time.perf_counter()
-        fill(asked.results, asked.outcomes)
-        print(f"{platform.node()}, {os.cpu_count()} cores, {datetime.now(UTC):%d %b %Y}, {connection.vendor}")
-        print(f"{asked.results} results, {asked.outcomes} outcomes, made in {time.perf_counter() - start:.0f} s")
-        agreement.measure(ADDRESSES)
-
-
 if __name__ == "__main__":
-    main()
+    agreement.run(__doc__, fill, lambda: agreement.measure(ADDRESSES))
