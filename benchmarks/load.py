@@ -152,6 +152,7 @@ def invite(n_people: int, n_instruments: int) -> dict[str, Any]:
         session[SESSION_KEY] = str(person.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
         session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+        session.update({"began_at": time.time(), "seen_at": time.time(), "factor": "none"})
         session.create()
         sessions.append(session.session_key)
     for n in range(n_instruments):

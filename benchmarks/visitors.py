@@ -10,11 +10,12 @@ import itertools
 import json
 import os
 import random
+import time
 from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import HttpUser, constant_pacing, events, task
+from locust import HttpUser, events, task
 from locust.env import Environment
 
 from benchmarks.patterns import pattern_text
@@ -26,17 +27,23 @@ FILES = [pattern_text(seed) for seed in range(16)]
 
 
 class Visitor(HttpUser):
-    """Each begins at a moment of its own, and then keeps its pace however long an answer takes."""
+    """Each acts at moments of its own, as those do who know nothing of one another: on average each ``every`` seconds, however
+    long an answer takes.  (Of locust's paces, constant_pacing counts from the visitor's birth: after one round, all come at once.)
+    """
 
     abstract = True
     every = 1.0
 
-    def wait_time(self) -> float:
-        return float(constant_pacing(self.every)(self))
-
-    def begin(self, number: int, of: int) -> None:
+    def begin(self, number: int) -> None:
         self.rng = random.Random(number)
-        gevent.sleep(self.every * number / of)
+        self.due = time.monotonic()
+        gevent.sleep(self.wait_time())
+
+    def wait_time(self) -> float:
+        """Seconds until this one acts again."""
+        self.due += self.rng.expovariate(1 / self.every)
+        self.due = max(self.due, time.monotonic())
+        return self.due - time.monotonic()
 
 
 class Person(Visitor):
@@ -47,10 +54,12 @@ class Person(Visitor):
 
     def on_start(self) -> None:
         self.client.cookies["sessionid"] = next(sessions)
-        self.begin(next(numbers), self.fixed_count)
+        self.begin(next(numbers))
 
     def look(self, address: str, name: str) -> None:
-        self.client.get(address, name=name)
+        with self.client.get(address, name=name, catch_response=True) as answer:
+            if "/sign-in/" in str(answer.url):
+                answer.failure("sent to the sign-in page, which is not what was to be measured")
 
     @task
     def home(self) -> None:
@@ -96,7 +105,7 @@ class Instrument(Visitor):
         self.number = next(numbers)
         self.run_number = ""
         self.sent = 0
-        self.begin(self.number, self.fixed_count)
+        self.begin(self.number)
 
     @task
     def send(self) -> None:
