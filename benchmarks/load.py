@@ -183,7 +183,7 @@ def lab(port: int, processes: int, threads: int) -> Iterator[list[Process]]:
     gunicorn = [
         *(sys.executable, "-m", "gunicorn", "lims.wsgi", "--bind", f"127.0.0.1:{port}", "--log-level", "error"),
         *("--workers", str(processes), "--threads", str(threads), "--keep-alive", "0", "--timeout", "120"),
-        *("--max-requests", "0"),
+        *("--max-requests", "0", "--preload"),
     ]
     commands = {"worker": [sys.executable, "manage.py", "worker"], "web": gunicorn}
     parts = [Process(name, subprocess.Popen(command, cwd=PROJECT)) for name, command in commands.items()]

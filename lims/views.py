@@ -29,6 +29,9 @@ RUNS_THE_LAB = "mlmodels.promote_modelversion"
 SHOWN = 6
 """Rows of each list on the home page; the rest is one click away."""
 
+SYSTEMS_SHOWN = 12
+"""Of hundreds of alloy systems, those that stand highest."""
+
 set_language = login_not_required(django_set_language)
 
 
@@ -52,8 +55,9 @@ def home(request: SignedInRequest) -> HttpResponse:
         "unreadable": unreadable[:SHOWN],
         "follow_ups": follow_ups_for(request.user)[:SHOWN],
         "n_in_inbox": Pattern.objects.visible_to(request.user).in_inbox().count(),
-        "standings": standings,
-        "n_most": max((standing.n_screened for standing in standings), default=0) or 1,
+        "standings": standings[:SYSTEMS_SHOWN],
+        "n_systems": len(standings),
+        "n_most": max((standing.n_screened for standing in standings[:SYSTEMS_SHOWN]), default=0) or 1,
         "machines": machines(),
         "backup_light": Upkeep.objects.light(),
         "disk_nearly_full": nearly_full(),
