@@ -33,8 +33,8 @@ window.broken = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   broken.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`));
 """
-DRAWN = """
-() => [...document.querySelectorAll("[data-figure-url]")].every((figure) =>
+AT_REST = """
+() => !document.querySelector(".htmx-request") && [...document.querySelectorAll("[data-figure-url]")].every((figure) =>
   figure.querySelector(".main-svg") || figure.textContent.trim() === figure.dataset.figureFailed)
 """
 ASKED_TOO = ["/labels/?q=Al", "/samples/?q=class:A", "/review/next/", "/data-sets/new/?kind=all", "/nowhere/"]
@@ -74,8 +74,7 @@ class Looker:
 
     def look(self, path: str) -> None:
         self.page.goto(path)
-        self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_function(DRAWN)
+        self.page.wait_for_function(AT_REST)
         self.wrong += [f"{path}: {said}" for said in self.page.evaluate("window.broken")]
         self.n_figures += self.page.locator("[data-figure-url] .main-svg").count()
 
