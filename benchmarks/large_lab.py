@@ -17,11 +17,21 @@ from django.contrib.auth.models import Group, User
 from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.models import Case, CharField, F, Max, Min, Model, QuerySet, Value, When
-from django.db.models.functions import Concat, Replace, Substr
+from django.db.models.functions import Concat, Mod, Replace, Substr
 
 from mlmodels.models import ModelVersion
 from mlmodels.net.grid import N_CANDIDATES
-from samples.models import AlloySystem, Pattern, PatternFile, Reading, ReadingArrays, Sample, SampleElement, SampleWord
+from samples.models import (
+    AlloySystem,
+    Pattern,
+    PatternFile,
+    Project,
+    Reading,
+    ReadingArrays,
+    Sample,
+    SampleElement,
+    SampleWord,
+)
 from samples.models.words import words_of_sample
 from screening.models import Candidate, ScreeningResult, ScreeningRun
 
@@ -74,6 +84,15 @@ def fill(n_samples: int, *, patterns_a_sample: int = 2, with_arrays: bool = Fals
             cursor.execute(statement)
         if connection.vendor == "postgresql" and not connection.in_atomic_block:  # as autovacuum would within minutes
             cursor.execute("VACUUM ANALYZE")
+
+
+def close_a_third(leader: User) -> None:
+    """Every third sample goes into one of ten projects that only ``leader`` is in; past the history, as the lab was filled."""
+    for n in range(10):
+        project, made = Project.objects.get_or_create(key=f"p{n}", defaults={"name": f"Project {n}", "made_by": leader})
+        if made:
+            project.take_in(leader, by=leader, leads=True)
+        QuerySet(Sample).alias(part=Mod("pk", 30)).filter(part=n).update(project=project)
 
 
 @contextmanager

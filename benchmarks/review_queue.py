@@ -17,9 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 SYSTEMS = ("Al-Si-Ru", "Al-Fe-Ir", "Al-Mn-Ir", "Al-Cu-Pt", "Al-Pt-Co", "Al-Cu-Ir")
 PATTERNS_A_SAMPLE = 40
@@ -210,6 +214,23 @@ def measure(n_looks: int) -> None:
         seconds.append(time.perf_counter() - start)
     report("verdict signed, next candidate and its page, one system", seconds)
     report("the list", [timed(lambda: client.get("/review/")) for _ in range(10)])
+    measure_closed(client, n_looks)
+
+
+def measure_closed(client: Client, n_looks: int) -> None:
+    """The same where projects hide a third from the reviewer."""
+    from django.contrib.auth.models import User
+
+    from benchmarks.large_lab import close_a_third
+
+    close_a_third(User.objects.get(username="uploader"))
+    for order in ("class", "age"):
+        address = f"/review/next/?order={order}"
+        report(
+            f"a third closed: next candidate and its page, by {order}",
+            [timed(lambda: client.get(address, follow=True)) for _ in range(n_looks)],  # noqa: B023 - called at once
+        )
+    report("a third closed: the list", [timed(lambda: client.get("/review/")) for _ in range(10)])
 
 
 if __name__ == "__main__":

@@ -102,20 +102,14 @@ def compare(client: object, repeat: int) -> None:
     """Each search while everybody sees everything, and after a third was closed to who asks."""
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
-    from django.db.models.functions import Mod
 
-    from samples.models import Project, Sample
+    from benchmarks.large_lab import close_a_third
+    from samples.models import Sample
 
-    leader = User.objects.get(username="guest")
-    samples: QuerySet[Sample] = QuerySet(Sample)  # past the history, as the lab was filled
-    samples.update(project=None)
+    QuerySet(Sample).update(project=None)
     lines = (*SEARCHES, ABSENCE)
     before = {line: timed(client, "/samples/", repeat, q=line) for line in lines}
-    for n in range(10):
-        project, made = Project.objects.get_or_create(key=f"p{n}", defaults={"name": f"Project {n}", "made_by": leader})
-        if made:
-            project.take_in(leader, by=leader, leads=True)
-        samples.alias(part=Mod("pk", 30)).filter(part=n).update(project=project)
+    close_a_third(User.objects.get(username="guest"))
     after = {line: timed(client, "/samples/", repeat, q=line) for line in lines}
     for line in lines:
         medians = " → ".join(f"{np.median(taken[line]):6.0f} ms" for taken in (before, after))

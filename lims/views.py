@@ -50,7 +50,7 @@ def home(request: SignedInRequest) -> HttpResponse:
     standings = [standing for standing in system_standings(request.user) if standing.n_samples]
     context = {
         "candidates": candidates[:SHOWN],
-        "n_for_review": ReviewQueue(request.user).n_left() if request.user.has_perm("screening.add_review") else 0,
+        "for_review": ReviewQueue(request.user).left() if request.user.has_perm("screening.add_review") else None,
         "troubled": troubled[:SHOWN],
         "unreadable": unreadable[:SHOWN],
         "follow_ups": follow_ups_for(request.user)[:SHOWN],

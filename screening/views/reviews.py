@@ -23,7 +23,7 @@ from screening.models import Candidate, ReferencePhase, Review, ReviewError
 from screening.models.candidates import CandidateQuerySet
 from screening.reader_agreement import agreement_of_readers
 from screening.review_forms import BatchVerdictForm, VerdictForm
-from screening.review_queue import ORDER_WORDS, ORDERS, ReviewQueue, sisters
+from screening.review_queue import MOST_COUNTED, ORDER_WORDS, ORDERS, ReviewQueue, sisters
 from screening.views.patterns import figure_context
 from screening.why import why_of
 
@@ -34,7 +34,7 @@ N_NEWEST = 10
 
 @permission_required("screening.view_candidate", raise_exception=True)
 def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) -> HttpResponse:
-    """What waits, in the order asked for; several calls can be judged at once."""
+    """The first MOST_COUNTED of what waits, in the order asked for; several calls can be judged at once."""
     queue = ReviewQueue.asked(request.user, request.GET)
     waiting = Candidate.objects.visible_to(request.user).waiting().current().order_by(*ORDERS[queue.order])
     if queue.system_key:
@@ -43,7 +43,8 @@ def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) 
     context = {
         "queue": queue,
         "orders": ORDER_WORDS.items(),
-        "page": Paginator(shown, ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(shown[:MOST_COUNTED], ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "most_counted": MOST_COUNTED,
         "systems": AlloySystem.objects.all(),
         "n_by_level": _counted_by_level(request.user),
         "agreement": agreement_of_readers(request.user),
@@ -166,7 +167,7 @@ def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, fo
         "form": form,
         "queue": queue,
         "orders": ORDER_WORDS.items(),
-        "n_left": queue.n_left(),
+        "left": queue.left(),
         "is_held": is_held,
         "is_own_upload": is_own_upload,
         "is_blind": is_blind,

@@ -95,6 +95,18 @@ class TestOrder:
         four["a2"].reading.pattern.correct(reviewer, wavelength=1.54, reason="tried")
         assert taken(client) == four["b"].pk
 
+    def test_of_very_many_only_the_first_are_counted_and_listed(
+        self, client: Client, four: dict[str, ScreeningResult], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for module in ("screening.review_queue", "screening.views.reviews"):
+            monkeypatch.setattr(f"{module}.MOST_COUNTED", 3)
+        assert "more than 3 left for you" in page_of(client, four["a"])
+        assert "More than 3 candidates wait for your verdict" in client.get("/").content.decode()
+        listed = client.get("/review/").content.decode()
+        assert "No more than the first 3 in this order are listed" in listed
+        assert listed.count('name="candidates"') == 3
+        assert "2 left for you" in client.get(f"/review/{four['a2'].pk}/?system=Al-Mn-Pd").content.decode()
+
     def test_the_end_says_so(self, client: Client, reviewer: User) -> None:
         page = client.get("/review/next/", follow=True).content.decode()
         assert "Nothing is left in the queue for you." in page
