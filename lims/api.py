@@ -19,6 +19,7 @@ from mlmodels.training_api import TrainingRunViewSet
 from samples.api import AlloySystemViewSet, ProjectViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
 from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
+from screening.drift_api import DriftViewSet
 from screening.export_api import ExportViewSet
 from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet
 from screening.heartbeats import InstrumentHeartbeatViewSet
@@ -50,6 +51,7 @@ router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
 router.register("follow-ups", FollowUpViewSet)
 router.register("proposals", ProposalViewSet, basename="proposal")
+router.register("drift", DriftViewSet, basename="drift")
 router.register("evidence-files", EvidenceFileViewSet)
 router.register("datasets", DatasetViewSet)
 router.register(rf"datasets/(?P<pk>{NUMBER})/entries", DatasetEntryViewSet, basename="dataset-entry")

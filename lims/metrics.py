@@ -25,7 +25,8 @@ from prometheus_client.registry import Collector
 from lims import __version__
 from lims.health import disk_free, oldest_urgent
 from lims.models import Fault, Upkeep
-from samples.models import Pattern
+from samples.models import THE_LAB, Pattern
+from screening.drift import newest_warnings
 from screening.failures import Failures, failed_jobs, refused_uploads
 from screening.models import InstrumentHeartbeat, ScreeningResult, WorkerHeartbeat
 
@@ -63,6 +64,8 @@ class Lab(Collector):
         yield from _workers()
         yield from _failures()
         yield from _upkeep()
+        drifts = len(newest_warnings(THE_LAB))
+        yield _gauge("icosa_drift_warnings", "Warnings of drift, of this month and the one before", {"": drifts})
         yield _gauge("icosa_disk_free_bytes", "Free where the data lies", {"": disk_free()})
 
 

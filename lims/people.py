@@ -17,7 +17,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -37,7 +37,12 @@ class NameField(PlainTextField):
 
     def __init__(self, **options: Any) -> None:
         attrs = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
-        super().__init__(label=_("Name"), max_length=60, widget=forms.TextInput(attrs=attrs), **options)
+        super().__init__(
+            label=pgettext_lazy("to sign in with", "Name"),
+            max_length=60,
+            widget=forms.TextInput(attrs=attrs),
+            **options,
+        )
 
 
 def check_free(name: str, *, but: int = 0) -> None:

@@ -16,7 +16,7 @@ from screening.curation.question import Question
 from screening.curation.reasons import Reason
 from screening.models import ScreeningResult, Technique
 
-READINGS = [(0, _("no")), (1, _("one reading")), (2, _("two readings")), (3, _("three readings"))]
+READINGS = [(0, _("not asked for")), (1, _("one reading")), (2, _("two readings")), (3, _("three readings"))]
 ALL = ("", _("all"))
 
 

@@ -417,7 +417,7 @@ def filled(called: ScreeningResult) -> dict[str, str]:
 
 class TestEveryAddress:
     def test_is_known(self) -> None:
-        assert len(addresses()) == 47
+        assert len(addresses()) == 48
 
     @pytest.mark.parametrize("role", ROLES)
     def test_is_read_by_every_role(self, filled: dict[str, str], role: str) -> None:

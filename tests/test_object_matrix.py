@@ -72,6 +72,7 @@ ASKED_TOO = [
     *("/review/?order=age", "/review/?order=doubt&system=Al-Ru-Si", "/review/next/", "/review/next/?order=age"),
     *("/drift/?simulated=on", *(f"/drift/{what}.json" for what in ("level", "radiation", "coverage", "step", "noise"))),
     *("/next/?simulated=on", "/next/?system=Al-Ru-Si", "/api/v1/proposals/?simulated=true"),
+    "/api/v1/drift/?simulated=true",
     *("/follow-ups/?show=mine", "/follow-ups/?show=overdue", "/follow-ups/?show=finished"),
     *("/agreement/?version=all&simulated=on", "/agreement/agreement.csv?version=all", "/uploads/?mine=1"),
     *("/api/v1/samples/?q=ingot", "/api/v1/samples/?system=Al-Ru-Si", "/api/v1/patterns/?inbox=true"),

@@ -129,7 +129,7 @@ API: list[tuple[set[str], str]] = [
     (MEMBERS, "api:pattern-list api:pattern-detail api:pattern-csv api:pattern-json api:pattern-original"),
     (MEMBERS, "api:screeningresult-list api:screeningresult-detail api:screeningrun-list api:screeningrun-detail"),
     (MEMBERS, "api:review-list api:review-detail api:modelversion-list api:modelversion-detail"),
-    (MEMBERS, "api:followup-list api:followup-detail api:proposal-list"),
+    (MEMBERS, "api:followup-list api:followup-detail api:proposal-list api:drift-list"),
     (MEMBERS, "api:dataset-list api:dataset-detail api:dataset-entry-list"),
     (MEMBERS, "GET:api:evidencefile-list api:evidencefile-detail api:evidencefile-original"),
     (MICROSCOPISTS, "POST:api:evidencefile-list"),

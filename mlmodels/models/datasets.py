@@ -289,7 +289,7 @@ class Dataset(models.Model):
 
     @transaction.atomic
     def write(self, entries: Iterable[DatasetEntry], *, by: User) -> list[DatasetEntry]:
-        """Put ``entries`` into the draft, which is frozen in the same transaction; they come back with their ids."""
+        """Put ``entries``, all or some, into the draft, which is frozen in the same transaction; they come back with their ids."""
         self._take_edition(by, self.edition)
         return DatasetEntry.objects.bulk_create(entries, batch_size=AT_ONCE)
 

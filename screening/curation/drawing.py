@@ -17,10 +17,8 @@ from screening.curation.labelling import (
     SIMULATED_WEIGHT,
     Labelled,
     by_hand,
-    from_overall,
     from_reviews,
     from_simulation,
-    from_techniques,
 )
 from screening.curation.lineages import Lineages, sides
 from screening.curation.reasons import LeftOut, Reason
@@ -177,11 +175,9 @@ class Drawing:
         record, question = self.record, self.record.question
         sample = scan.sample or 0
         if question.outcomes and sample in record.overall:
-            return from_overall(record.overall[sample])
-        if question.techniques and sample not in record.overall:
-            told = [one for one in record.by_technique.get(sample, {}).values() if one.technique in question.techniques]
-            if told:
-                return from_techniques(told)
+            return record.overall[sample]
+        if sample in record.by_technique and sample not in record.overall:
+            return record.by_technique[sample]
         if question.readings:
             read = from_reviews(record.reviews.get(scan.pattern, ()), question.levels, question.readings)
             if read:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -38,20 +38,9 @@ def freeze(
             sentence("%(damage)s Nothing was frozen.", damage=" ".join(str(said) for said in damage.sentences))
         )
     left_out = [{"reason": why.value, "n": n} for why, n in drawing.left_out_by_reason.most_common()]
-    entries = [_entry(dataset, position, drawn) for position, drawn in enumerate(drawing.entries, start=1)]
     with transaction.atomic():
-        written = dataset.write(entries, by=by)
-        LabelEvidence.objects.bulk_create(
-            (
-                evidence
-                for entry, drawn in zip(written, drawing.entries, strict=True)
-                for evidence in (
-                    *(LabelEvidence(entry=entry, outcome_id=pk) for pk in drawn.labelled.outcomes),
-                    *(LabelEvidence(entry=entry, review_id=pk) for pk in drawn.labelled.reviews),
-                )
-            ),
-            batch_size=AT_ONCE,
-        )
+        for first in range(0, len(drawing.entries), AT_ONCE):  # as rows of the ORM, they would weigh much more
+            _write(dataset, by, first, drawing.entries[first : first + AT_ONCE])
         changes = drawing.changes._asdict() if drawing.changes else {}
         dataset.freeze(by=by, reason=reason, sha256=drawing.sha256, left_out=left_out, changes=changes)
     return drawing
@@ -76,6 +65,21 @@ def why_not(drawing: Drawing, seen: str = "") -> Sentence | None:
             " Nothing was frozen."
         )
     return None
+
+
+def _write(dataset: Dataset, by: User, n_before: int, drawn: Sequence[DrawnEntry]) -> None:
+    """Some entries, each with what its label rests on."""
+    written = dataset.write(
+        (_entry(dataset, position, one) for position, one in enumerate(drawn, start=n_before + 1)), by=by
+    )
+    LabelEvidence.objects.bulk_create(
+        evidence
+        for entry, one in zip(written, drawn, strict=True)
+        for evidence in (
+            *(LabelEvidence(entry=entry, outcome_id=pk) for pk in one.labelled.outcomes),
+            *(LabelEvidence(entry=entry, review_id=pk) for pk in one.labelled.reviews),
+        )
+    )
 
 
 def _entry(dataset: Dataset, position: int, drawn: DrawnEntry) -> DatasetEntry:

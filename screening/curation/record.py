@@ -13,16 +13,22 @@ from django.db.models import F
 from mlmodels.models import Dataset, DatasetChoice, DatasetEntry
 from mlmodels.net.simulated_as import SimulatedAs
 from samples.models import Pattern, Reading, Sample
-from screening.curation.labelling import Read, Signed
+from samples.models.patterns import PatternQuerySet
+from screening.curation.labelling import Labelled, Read, Signed, from_overall, from_techniques
 from screening.curation.lineages import roots_of
 from screening.curation.question import Question
+from screening.curation.reasons import LeftOut
 from screening.models import Outcome, Review, ScreeningResult
 
 _OF_A_SCAN = (
-    *("pk", "name", "scan_number", "kind", "simulated", "archived_at", "failure", "file", "file__sha256", "sample"),
+    *("pk", "name", "scan_number", "kind", "simulated", "archived_at", "file", "file__sha256", "sample"),
     *("sample__code", "sample__archived_at", "sample__system__name"),
     *("readings__pk", "readings__arrays_sha256", "readings__wavelength"),
 )
+
+
+AT_ONCE = 10_000
+"""Rows that are read at once."""
 
 
 @dataclass(slots=True)
@@ -76,8 +82,8 @@ class Record:
         self.scans = _scans(patterns)
         self.roots = roots_of(dict(Sample.objects.order_by().values_list("pk", "parent")))
         self.codes = dict(Sample.objects.order_by().values_list("pk", "code"))
-        self.overall: dict[int, Signed] = {}
-        self.by_technique: dict[int, dict[str, Signed]] = defaultdict(dict)
+        self.overall: dict[int, Labelled | LeftOut] = {}
+        self.by_technique: dict[int, Labelled | LeftOut] = {}
         self._read_outcomes()
         self.reviews: dict[int, list[Read]] = defaultdict(list)
         self._read_reviews()
@@ -88,14 +94,16 @@ class Record:
         self.before = list(_entries_before(dataset))
 
     def _read_outcomes(self) -> None:
-        """The newest of several follow-ups goes before the others."""
+        """What the outcomes of each sample make of its patterns; the newest of several follow-ups goes before the others."""
+        told: dict[int, dict[str, Signed]] = defaultdict(dict)
         standing = Outcome.objects.standing().order_by("number")
-        for row in standing.values_list("pk", "number", "sample", "technique", "verdict", "evidence"):
-            outcome = Signed(*row)
-            if outcome.technique:
-                self.by_technique[outcome.sample][outcome.technique] = outcome
-            else:
-                self.overall[outcome.sample] = outcome
+        rows = standing.values_list("pk", "number", "sample", "technique", "verdict", "evidence")
+        for outcome in (Signed(*row) for row in rows.iterator(chunk_size=AT_ONCE)):
+            if not outcome.technique:
+                self.overall[outcome.sample] = from_overall(outcome)
+            elif outcome.technique in self.question.techniques:
+                told[outcome.sample][outcome.technique] = outcome
+        self.by_technique = {sample: from_techniques(list(of.values())) for sample, of in told.items()}
 
     def _read_reviews(self) -> None:
         if not self.question.readings:
@@ -116,13 +124,13 @@ class Record:
         }
 
 
-def _scans(patterns: Iterable[Any]) -> list[Scan]:
+def _scans(patterns: PatternQuerySet) -> list[Scan]:
     """In the order of their files, each with its newest reading."""
     newest: dict[int, Scan] = {}
-    rows = patterns.order_by(F("readings__number").asc(nulls_first=True)).values_list(*_OF_A_SCAN)  # type: ignore[attr-defined]
-    for row in rows.iterator(chunk_size=10_000):
-        (pk, name, scan_number, kind, simulated, archived, failure, file, sha256, sample) = row[:10]
-        code, sample_archived, system, reading, arrays_sha256, wavelength = row[10:]
+    rows = patterns.order_by(F("readings__number").asc(nulls_first=True)).values_list(*_OF_A_SCAN)
+    for row in rows.iterator(chunk_size=AT_ONCE):
+        (pk, name, scan_number, kind, simulated, archived, file, sha256, sample) = row[:9]
+        code, sample_archived, system, reading, arrays_sha256, wavelength = row[9:]
         newest[pk] = Scan(
             pattern=pk,
             name=name,
@@ -130,7 +138,7 @@ def _scans(patterns: Iterable[Any]) -> list[Scan]:
             is_blank=kind == Pattern.Kind.BLANK,
             simulated=simulated,
             archived=bool(archived or sample_archived),
-            failure=failure,
+            failure=None,
             file=file,
             file_sha256=sha256,
             sample=sample,
@@ -140,6 +148,9 @@ def _scans(patterns: Iterable[Any]) -> list[Scan]:
             arrays_sha256=arrays_sha256 or "",
             wavelength=wavelength,
         )
+    unread = Pattern.objects.filter(pk__in=patterns.filter(readings=None).order_by().values("pk"))
+    for pk, failure in unread.order_by().values_list("pk", "failure"):
+        newest[pk].failure = failure
     return sorted(newest.values(), key=lambda scan: scan.order)
 
 

@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from mlmodels.models import Dataset, DatasetConflict, DatasetEntry, DatasetError, Label, Split
 from mlmodels.soundness import damage_to
-from samples.requests import SignedInRequest
 from samples.sentences import translated
 from screening.curation.drawing import Drawing, DrawnEntry, DrawnExclusion
 from screening.curation.freezing import freeze as freeze_draft
@@ -28,10 +28,13 @@ from screening.curation.question import Question
 from screening.curation.reasons import Reason
 from screening.dataset_forms import ChoiceForm, FreezeForm, LeftOutForm, NewDatasetForm, QuestionForm, ShownForm
 from screening.models import FreezingJob
+from screening.views import PageRequest
 
 ROWS_A_PAGE = 50
 MOST_TO_FREEZE_HERE = 1_000
 """Entries that are frozen while somebody waits, within a second; a worker freezes larger sets."""
+MOST_TO_DRAW_HERE = 5_000
+"""Patterns that a question looks at while the page is waited for; of more, the page comes first and asks for what they make after it."""
 MOST_TO_CHECK_HERE = 20_000
 """Entries whose files are looked at while somebody waits; larger sets are looked at by `manage.py verify_dataset`."""
 
@@ -44,7 +47,7 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required("mlmodels.add_dataset", raise_exception=True)
-def new(request: SignedInRequest) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     form = NewDatasetForm(request.POST or None, person=request.user)
     if form.is_valid():
         try:
@@ -57,7 +60,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 
 @permission_required("mlmodels.change_dataset", raise_exception=True)
-def edit(request: SignedInRequest, pk: int) -> HttpResponse:
+def edit(request: PageRequest, pk: int) -> HttpResponse:
     """Change the question of a draft; what two people typed at once is kept for both."""
     draft = get_object_or_404(Dataset.objects.drafts(), pk=pk)
     form = QuestionForm(request.POST or None, person=request.user, dataset=draft)
@@ -79,29 +82,39 @@ def edit(request: SignedInRequest, pk: int) -> HttpResponse:
     return render(request, "screening/dataset_form.html", context, status=422 if form.errors else 200)
 
 
+@vary_on_headers("HX-Request")
 @permission_required("mlmodels.view_dataset", raise_exception=True)
-def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
+def dataset(request: PageRequest, pk: int) -> HttpResponse:
+    """A frozen set; or a draft, of which the large part is loaded after the page where it takes long."""
     shown = get_object_or_404(
         Dataset.objects.select_related("based_on", "frozen_by", "changed_by", "freeze_entry"), pk=pk
     )
-    return render(
-        request, "screening/dataset.html", _frozen(request, shown) if shown.is_frozen else _draft(request, shown)
-    )
+    if shown.is_frozen:
+        return render(request, "screening/dataset.html", _frozen(request, shown))
+    if request.htmx:
+        return render(request, "screening/_dataset_draft.html", _draft(request, shown))
+    freezing = shown.freezing_jobs.exclude(state=FreezingJob.State.DONE).select_related("asked_by").first()
+    later = _what_takes_long(request, shown)
+    context = later or _draft(request, shown)
+    return render(request, "screening/dataset.html", context | {"freezing": freezing})
 
 
-def _draft(request: SignedInRequest, draft: Dataset) -> dict[str, Any]:
+def _what_takes_long(request: PageRequest, draft: Dataset) -> dict[str, Any] | None:
+    """What a page shows of a large draft until it has asked for the rest; None where it is small, or waited for all the same."""
+    n = Question.restored(draft.question).patterns(request.user).count()
+    if n <= MOST_TO_DRAW_HERE or "now" in request.GET:
+        return None
+    return _context(draft) | {"n_looked_at": n}
+
+
+def _draft(request: PageRequest, draft: Dataset) -> dict[str, Any]:
     """A fixed number of queries, whatever the question finds."""
     drawing = Drawing(draft, request.user)
-    context = _context(draft, Holdings.of_draft(drawing)) | {
-        "drawing": drawing,
-        "changes": drawing.changes,
+    context = _of_drawing(drawing) | {
         "left_out": list(drawing.left_out_by_reason.most_common()),
         "n_left_out": len(drawing.left_out),
-        "gaps": [(Label(label).label, Split(side).label) for label, side in drawing.empty_corners],
-        "why_not": translated(why_not(drawing)),
         "shows_left_out": request.GET.get("show") == "left-out",
         "by_hand": drawing.record.choices,
-        "freezing": draft.freezing_jobs.exclude(state=FreezingJob.State.DONE).select_related("asked_by").first(),
     }
     if context["shows_left_out"]:
         form: ShownForm = LeftOutForm(request.GET)
@@ -115,6 +128,17 @@ def _draft(request: SignedInRequest, draft: Dataset) -> dict[str, Any]:
     return context | {"page": page, "shown_form": form, "n_found": len(found)}
 
 
+def _of_drawing(drawing: Drawing) -> dict[str, Any]:
+    """What a draft would hold, as its page and the freeze show it."""
+    return _context(drawing.dataset) | {
+        "holdings": Holdings.of_draft(drawing),
+        "changes": drawing.changes,
+        "gaps": [(Label(label).label, Split(side).label) for label, side in drawing.empty_corners],
+        "why_not": translated(why_not(drawing)),
+        "n_conflicts": drawing.left_out_by_reason[Reason.CONFLICT],
+    }
+
+
 def _is_shown(one: DrawnEntry | DrawnExclusion, said: dict[str, str]) -> bool:
     if said.get("code", "").casefold() not in one.scan.code.casefold():
         return False
@@ -124,7 +148,7 @@ def _is_shown(one: DrawnEntry | DrawnExclusion, said: dict[str, str]) -> bool:
     return all(said.get(name, value) == value for name, value in facts.items())
 
 
-def _frozen(request: SignedInRequest, frozen: Dataset) -> dict[str, Any]:
+def _frozen(request: PageRequest, frozen: Dataset) -> dict[str, Any]:
     """A fixed number of queries, whatever it holds."""
     form = ShownForm(request.GET)
     said = form.said()
@@ -134,7 +158,11 @@ def _frozen(request: SignedInRequest, frozen: Dataset) -> dict[str, Any]:
     entries = entries.filter(**said)
     related = with_level(entries).select_related("reading__pattern__sample__system").defer("reading__metadata")
     page = Paginator(related.order_by("position"), ROWS_A_PAGE).get_page(request.GET.get("page"))
-    return _context(frozen, Holdings.of_frozen(frozen, request.user)) | {
+    return _context(frozen) | {
+        "holdings": Holdings.of_frozen(frozen, request.user),
+        "trained": frozen.training_runs.select_related("version")
+        .defer("version__config", "log", "curve")
+        .order_by("pk"),
         "changes": frozen.changes,
         "left_out": [(Reason(row["reason"]), row["n"]) for row in frozen.left_out],
         "choices": frozen.choices.visible_to(request.user).select_related("pattern", "chosen_by"),
@@ -146,10 +174,9 @@ def _frozen(request: SignedInRequest, frozen: Dataset) -> dict[str, Any]:
     }
 
 
-def _context(shown: Dataset, holdings: Holdings) -> dict[str, Any]:
+def _context(shown: Dataset) -> dict[str, Any]:
     return {
         "dataset": shown,
-        "holdings": holdings,
         "question": list(Question.restored(shown.question).said()),
         "weights": weights_in_words(),
         "labels": Label.choices,
@@ -158,7 +185,7 @@ def _context(shown: Dataset, holdings: Holdings) -> dict[str, Any]:
 
 @require_POST
 @permission_required("mlmodels.change_dataset", raise_exception=True)
-def choose(request: SignedInRequest, pk: int) -> HttpResponse:
+def choose(request: PageRequest, pk: int) -> HttpResponse:
     """Take one pattern out of the draft or into it, or leave it to the question again."""
     draft = get_object_or_404(Dataset, pk=pk)
     form = ChoiceForm(request.POST, person=request.user)
@@ -182,8 +209,9 @@ def choose(request: SignedInRequest, pk: int) -> HttpResponse:
     return redirect(back)
 
 
+@vary_on_headers("HX-Request")
 @permission_required("mlmodels.freeze_dataset", raise_exception=True)
-def freeze(request: SignedInRequest, pk: int) -> HttpResponse:
+def freeze(request: PageRequest, pk: int) -> HttpResponse:
     """Ask before it cannot be undone; then sign and freeze."""
     draft = get_object_or_404(Dataset.objects.select_related("based_on"), pk=pk)
     if draft.is_frozen:
@@ -209,21 +237,24 @@ def freeze(request: SignedInRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("%(dataset)s is frozen.") % {"dataset": draft})
             return redirect(draft)
-    draft = get_object_or_404(Dataset.objects.select_related("based_on"), pk=pk)
-    drawing = Drawing(draft, request.user)
-    context = _context(draft, Holdings.of_draft(drawing)) | {
-        "form": form,
-        "drawing": drawing,
-        "changes": drawing.changes,
-        "gaps": [(Label(label).label, Split(side).label) for label, side in drawing.empty_corners],
-        "why_not": translated(why_not(drawing)),
-    }
-    return render(request, "screening/dataset_freeze.html", context, status=422 if form.errors else 200)
+    return _ask_before_the_freeze(request, get_object_or_404(Dataset.objects.select_related("based_on"), pk=pk), form)
+
+
+def _ask_before_the_freeze(request: PageRequest, draft: Dataset, form: FreezeForm) -> HttpResponse:
+    """What will be in it and the form to sign; of a large one that is loaded after the page, as on the page of the draft."""
+    context = None if request.htmx else _what_takes_long(request, draft)
+    if context is None:
+        drawing = Drawing(draft, request.user)
+        context = _of_drawing(drawing) | {"seen": drawing.sha256, "n_seen": len(drawing.entries)}
+    elif form.is_bound:  # and not as it must be: it was seen already
+        context |= {"seen": form["seen"].value(), "n_seen": form["n"].value()}
+    template = "screening/_dataset_freeze.html" if request.htmx else "screening/dataset_freeze.html"
+    return render(request, template, context | {"form": form}, status=422 if form.errors else 200)
 
 
 @require_safe
 @permission_required("mlmodels.view_dataset", raise_exception=True)
-def freezing(request: SignedInRequest, pk: int) -> HttpResponse:
+def freezing(request: PageRequest, pk: int) -> HttpResponse:
     """How far a freeze is, asked again and again; at its end the page is loaded anew."""
     job = get_object_or_404(FreezingJob.objects.select_related("asked_by"), pk=pk)
     if job.state == FreezingJob.State.DONE:
@@ -233,7 +264,7 @@ def freezing(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("mlmodels.add_dataset", raise_exception=True)
-def next_version(request: SignedInRequest, pk: int) -> HttpResponse:
+def next_version(request: PageRequest, pk: int) -> HttpResponse:
     frozen = get_object_or_404(Dataset.objects.frozen(), pk=pk)
     try:
         return redirect(frozen.begin_next(request.user))
@@ -244,7 +275,7 @@ def next_version(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("mlmodels.view_dataset", raise_exception=True)
-def check(request: SignedInRequest, pk: int) -> HttpResponse:
+def check(request: PageRequest, pk: int) -> HttpResponse:
     """Is the set as it was frozen, files and all?"""
     frozen = get_object_or_404(Dataset.objects.frozen().select_related("freeze_entry"), pk=pk)
     if frozen.n_entries > MOST_TO_CHECK_HERE:
@@ -266,7 +297,7 @@ def check(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required("mlmodels.change_dataset", raise_exception=True)
-def archive(request: SignedInRequest, pk: int) -> HttpResponse:
+def archive(request: PageRequest, pk: int) -> HttpResponse:
     """Put a draft away, or take it out again."""
     draft = get_object_or_404(Dataset, pk=pk)
     try:

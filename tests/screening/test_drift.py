@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from mlmodels.models import ModelVersion
 from mlmodels.net import measures
@@ -226,6 +226,34 @@ class TestThePages:
             assert ("were measured with Mo" in client.get("/").content.decode()) is told, role
         client.force_login(UserFactory.create(roles=["admin"]))
         assert "were measured with Mo" in client.get("/well-being/").content.decode()
+
+    def test_the_api_tells_the_same(self, client: Client, version: ModelVersion) -> None:
+        client.force_login(UserFactory.create(roles=["member"]))
+        arrive(version, FEWEST, radiation="Mo Kα1", noise=0.2)
+        arrive(version, 3, simulated=True)
+        told = client.get("/api/v1/drift/").json()
+        (month,) = told["months"]
+        assert told["model_version"] == version.name
+        assert told["training"] == SEEN
+        assert (month["n"], month["radiations"], month["speaks"]) == (FEWEST, {"Mo Kα1": FEWEST}, True)
+        assert month["measures"]["noise"] == {"0.01": 0.2, "0.5": 0.2, "0.99": 0.2}
+        assert month["outside"]["noise high"] == FEWEST
+        assert told["warnings"] == month["warnings"] == warnings()
+        assert client.get("/api/v1/drift/?simulated=true").json()["months"][0]["n"] == FEWEST + 3
+
+    def test_the_api_of_an_empty_lab(self, client: Client, db: None) -> None:
+        client.force_login(UserFactory.create(roles=["member"]))
+        ModelVersion.objects.update(state="retired")
+        told = client.get("/api/v1/drift/").json()
+        assert (told["model_version"], told["months"], told["warnings"]) == (None, [], [])
+
+    def test_the_metrics_count_the_warnings_of_the_whole_lab(
+        self, client: Client, version: ModelVersion, settings: Settings
+    ) -> None:
+        settings.METRICS_TOKEN = "a token of more than twenty characters"
+        arrive(version, FEWEST, radiation="Mo Kα1", noise=0.2)
+        told = client.get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}).content
+        assert b"icosa_drift_warnings 2.0" in told
 
     def test_asks_a_fixed_number_of_questions(
         self, client: Client, version: ModelVersion, django_assert_num_queries: DjangoAssertNumQueries

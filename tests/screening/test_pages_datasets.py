@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from mlmodels.models import Dataset, Freeze
+from mlmodels.models import Dataset, Freeze, TrainingRun
 from samples.models import Pattern, Project
 from screening.curation.drawing import Drawing
 from screening.curation.freezing import freeze
@@ -146,7 +146,31 @@ class TestDraft:
             judged_pattern(curator, "refuted")
         with CaptureQueriesContext(connection) as many:
             page(client, draft.get_absolute_url())
-        assert len(many) == len(few) <= 22
+        assert len(many) == len(few) <= 24
+
+    def test_of_a_large_one_the_page_comes_first_and_asks_for_the_rest(
+        self, client: Client, curator: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pattern = judged_pattern(curator, "confirmed")
+        judged_pattern(curator, "refuted")
+        monkeypatch.setattr("screening.views.datasets.MOST_TO_DRAW_HERE", 1)
+        address = draft_of(curator).get_absolute_url()
+        shown = page(client, address, label="icosahedral")
+        assert "2 patterns are looked at. What they make stands here in a few seconds." in shown
+        assert f'hx-get="{address}?label=icosahedral"' in shown
+        assert pattern.name not in shown
+        part = client.get(f"{address}?label=icosahedral", headers={"HX-Request": "true"})
+        assert pattern.name in part.content.decode()
+        assert "<html" not in part.content.decode()
+        assert "HX-Request" in part["Vary"]
+        assert pattern.name in page(client, address, now="on")
+
+    def test_what_contradicts_itself_is_said_above_the_entries(self, client: Client, curator: User) -> None:
+        judged_pattern(curator, "", techniques={"tem": "confirmed", "ebsd": "refuted"})
+        address = draft_of(curator, techniques=("tem", "ebsd")).get_absolute_url()
+        assert "1 pattern has no label, since what was signed about it contradicts itself." in page(client, address)
+        shown = page(client, address, show="left-out", reason="conflict")
+        assert "TEM says confirmed and EBSD refuted. An overall outcome decides: weigh them and sign it." in shown
 
 
 class TestFreeze:
@@ -167,6 +191,22 @@ class TestFreeze:
         assert "the first two" in shown
         assert "All outcomes v1 is frozen already." in client.get(address, follow=True).content.decode()
 
+    def test_a_large_one_is_seen_before_it_is_signed(
+        self, client: Client, curator: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        judged_pattern(curator, "confirmed")
+        judged_pattern(curator, "refuted")
+        monkeypatch.setattr("screening.views.datasets.MOST_TO_DRAW_HERE", 1)
+        draft = draft_of(curator)
+        address = f"{draft.get_absolute_url()}freeze/"
+        seen = Drawing(draft, curator).sha256
+        assert "Sign and freeze" not in page(client, address)
+        assert seen in client.get(address, headers={"HX-Request": "true"}).content.decode()
+        response = client.post(address, {"seen": seen, "n": 2, "reason": "the first two"})
+        assert response.status_code == 422
+        for kept in ("Tick that you stand for it", "the first two", seen):
+            assert kept in response.content.decode()
+
     def test_what_was_changed_meanwhile_is_looked_at_again(self, client: Client, curator: User) -> None:
         judged_pattern(curator, "confirmed")
         judged_pattern(curator, "refuted")
@@ -181,6 +221,13 @@ class TestFreeze:
 
 
 class TestFrozen:
+    def test_the_networks_that_learnt_from_it(self, client: Client, curator: User) -> None:
+        dataset = frozen_set(curator)
+        run = TrainingRun.objects.start(curator, kind="anew", preset="tiny", dataset=dataset)
+        shown = page(client, dataset.get_absolute_url())
+        assert f'<a href="{run.get_absolute_url()}">{run.name}</a> <span class="quiet">waiting</span>' in shown
+        assert f"/training/new/?dataset={dataset.pk}" in shown
+
     def test_entries_evidence_and_the_next_version(self, client: Client, curator: User) -> None:
         dataset = frozen_set(curator)
         shown = page(client, dataset.get_absolute_url())
