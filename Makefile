@@ -43,7 +43,7 @@ $(VENV)/.runs: requirements.txt constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.tests: requirements-dev.txt requirements-export.txt requirements-sso.txt requirements.txt constraints.txt | $(VENV)/bin/python
+$(VENV)/.tests: requirements-dev.txt requirements-export.txt requirements-s3.txt requirements-sso.txt requirements.txt constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.runs
 

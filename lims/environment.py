@@ -10,11 +10,12 @@ import math
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dj_database_url
@@ -220,6 +221,47 @@ def folder_outside(data: Path) -> Callable[[str], str]:
         return str(folder.resolve())
 
     return read
+
+
+@dataclass(frozen=True, slots=True)
+class FilesPlace:
+    """Where uploaded files lie. bucket: what django-storages is told, where it is one"""
+
+    folder: Path | None = None
+    bucket: dict[str, str] = field(default_factory=dict)
+
+
+def files_place(value: str) -> FilesPlace:
+    parts = urlsplit(value)
+    if parts.scheme == "s3":
+        return FilesPlace(bucket=_bucket(parts.netloc, parts.path, parse_qs(parts.query)))
+    if not Path(value).is_absolute():
+        raise ValueError(
+            f"must be a whole path that begins with /, or s3://bucket?endpoint=https://s3.lab.example, not “{value}”."
+        )
+    if not Path(value).is_dir():
+        raise ValueError(f"names a folder that is not there: {value}. Make it once, or mount it.")
+    if not os.access(value, os.R_OK | os.W_OK | os.X_OK):
+        raise ValueError(f"names a folder where we may not write: {value}. Give it to the user that Icosa runs as.")
+    return FilesPlace(folder=Path(value).resolve())
+
+
+def _bucket(name: str, prefix: str, said: dict[str, list[str]]) -> dict[str, str]:
+    if find_spec("storages") is None or find_spec("boto3") is None:
+        raise ValueError("needs packages that are not installed: pip install -r requirements-s3.txt")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
+        raise ValueError("names no bucket: it must look like s3://bucket/prefix?endpoint=https://s3.lab.example.")
+    if unknown := sorted(set(said) - {"endpoint", "region"}):
+        raise ValueError(f"says {', '.join(unknown)} behind its question mark: only endpoint and region are known.")
+    found = {"bucket_name": name, "location": prefix.strip("/")}
+    if "endpoint" in said:
+        found["endpoint_url"] = web_address(said["endpoint"][0])
+    if "region" in said:
+        found["region_name"] = said["region"][0]
+    given = [bool(text(key)) for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    if any(given) and not all(given):
+        raise ValueError("needs both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: one of them is missing.")
+    return found
 
 
 def days_weeks_months(value: str) -> tuple[int, int, int]:

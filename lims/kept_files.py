@@ -1,8 +1,7 @@
-"""Every file that a row names, and whether it is on disk as it was received."""
+"""Every file that a row names, and whether it is in the store as it was received."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.apps import apps
-from django.conf import settings
 from django.db import connections
 from django.db.models import FileField
 
 from samples.models import PatternFile
+from samples.store import store
 from screening.models import PackedFolder
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -25,17 +24,13 @@ ARRIVING_FOR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file as its row names it. name: below MEDIA_ROOT; sha256: "" where the row does not say; what: the row, in words."""
+    """A file as its row names it. name: in the store; sha256: "" where the row does not say; what: the row, in words."""
 
     name: str
     sha256: str
     what: str
     is_passing: bool
     """An archive, which goes once everything was taken out of it."""
-
-    @property
-    def path(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / self.name
 
 
 def named_files(alias: str = "default") -> Iterator[KeptFile]:
@@ -69,11 +64,6 @@ def _columns(alias: str) -> set[tuple[str, str]]:
     return found
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class FilesReport:
     """What `check_files` found: sentences, and how many files were looked at."""
@@ -92,12 +82,12 @@ class FilesReport:
 
 def check_files() -> FilesReport:
     """Read every file that a row names, and look for files that none does.  Nothing is changed or deleted."""
-    before = time.time() - ARRIVING_FOR
+    before = (time.time() - ARRIVING_FOR) * 1e9
     missing, altered, named = [], [], set()
     for kept in named_files():
         named.add(kept.name)
         try:
-            sha256 = sha256_of(kept.path)
+            sha256 = store.sha256_of(kept.name)
         except FileNotFoundError:
             if not (kept.is_passing and not PackedFolder.objects.on_disk().filter(content=kept.name).exists()):
                 missing.append(f"missing: {kept.name}, of {kept.what}")
@@ -106,10 +96,9 @@ def check_files() -> FilesReport:
         else:
             if kept.sha256 and sha256 != kept.sha256:
                 altered.append(f"altered: {kept.name}, of {kept.what}, is now {sha256}")
-    root = Path(settings.MEDIA_ROOT)
     orphaned = [
-        f"no row names: {path.relative_to(root)} ({path.stat().st_size} bytes)"
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and str(path.relative_to(root)) not in named and path.stat().st_mtime < before
+        f"no row names: {stored.name} ({stored.size} bytes)"
+        for stored in store.all_files()
+        if stored.name not in named and stored.changed < before
     ]
     return FilesReport(len(named), missing, altered, orphaned, PatternFile.objects.filter(content="").count())

@@ -10,13 +10,13 @@ import logging
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
 from lims.models import Upkeep
+from samples.store import store
 
 logger = logging.getLogger("icosa.night")
 
@@ -70,4 +70,4 @@ def is_ours() -> bool:
 
 def keeps_files() -> bool:
     """A host with a GPU alone has the database and no files."""
-    return bool(settings.BACKUP_FOLDER) or Path(settings.MEDIA_ROOT).is_dir()
+    return bool(settings.BACKUP_FOLDER) or store.is_there()

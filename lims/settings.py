@@ -4,7 +4,10 @@
 |---------------------|---------------------|----------------------------------------------------------------------|
 | ICOSA_DATA          | var/ in the project | folder of the SQLite database, the uploaded files and the secret key |
 | DATABASE_URL        | SQLite in ICOSA_DATA | postgresql://user:password@host/name for a shared database          |
-| SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions; the same on each host; with ICOSA_HTTPS=1 it must be set, in 50 characters or more |
+| SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions and jobs; the same on each host; with ICOSA_HTTPS=1 it must be set, in 50 characters or more |
+| ICOSA_FILES         | files/ in ICOSA_DATA | where uploaded files lie: a folder that hosts share, or s3://bucket/prefix?endpoint=https://s3.lab.example&region=… |
+| AWS_ACCESS_KEY_ID   | the machine's own role | key of the bucket, with AWS_SECRET_ACCESS_KEY                      |
+| AWS_SECRET_ACCESS_KEY | the machine's own role | its secret half                                                  |
 | ICOSA_HOSTS         | localhost,127.0.0.1,[::1] | host names that the lab is reached by, with commas             |
 | ICOSA_HTTPS         | 0                   | 1 behind a web server that speaks TLS and sets X-Forwarded-Proto     |
 | ICOSA_PASSWORD_LENGTH | 12                | characters that a new password needs at least; not fewer than 12     |
@@ -247,7 +250,15 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True  # a checkout serves its own static files, with no step to collect them
-MEDIA_ROOT = DATA_DIR / "files"  # no MEDIA_URL: every file goes through a view that asks for permission
+# No MEDIA_URL: every file goes through a view that asks for permission.
+FILES = environment.setting("ICOSA_FILES", environment.FilesPlace(folder=DATA_DIR / "files"), environment.files_place)
+MEDIA_ROOT = FILES.folder or DATA_DIR / "files"
+STORAGES = {
+    "default": {"BACKEND": "samples.bucket.Bucket", "OPTIONS": FILES.bucket}
+    if FILES.bucket
+    else {"BACKEND": "samples.store.Folder"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # larger uploads go to disk while they come in

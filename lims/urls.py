@@ -12,6 +12,7 @@ from lims.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Icosa"
 
+handler404 = "samples.downloads.not_found"
 handler500 = "lims.faults.server_error"
 
 to_sign_in = RedirectView.as_view(pattern_name="login", query_string=True)

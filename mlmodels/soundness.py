@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import CharField, F, Func
 
 from mlmodels.models import Dataset, content_sha256
 from samples.models import PatternFile, ReadingArrays
 from samples.models.readings import arrays_sha256
+from samples.store import store
 from samples.xrd.sentences import Sentence, sentence
 
 READINGS_AT_ONCE = 500
@@ -104,22 +102,20 @@ def damage_to(dataset: Dataset) -> Damage:
     return damage
 
 
-def _files(wanted: Sequence[str]) -> Iterator[dict[str, Path]]:
-    """Where files lie, some at a time; one that no row knows is looked for where it should lie.
+def _files(wanted: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Where files lie in the store, some at a time; one that no row knows is looked for where it should lie.
 
     A set that came from another lab without its files has none to look for.
     """
-    root = Path(settings.MEDIA_ROOT)
     for first in range(0, len(wanted), FILES_AT_ONCE):
         some = wanted[first : first + FILES_AT_ONCE]
         names = dict(PatternFile.objects.filter(sha256__in=some).values_list("sha256", "content"))
-        yield {sha256: root / name for sha256 in some if (name := names.get(sha256, sha256))}
+        yield {sha256: name for sha256 in some if (name := names.get(sha256, sha256))}
 
 
-def _sha256_on_disk(path: Path) -> str | None:
+def _sha256_on_disk(name: str) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return store.sha256_of(name)
     except OSError:
         return None
 

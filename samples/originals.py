@@ -1,4 +1,4 @@
-"""Original bytes on disk: kept under their SHA-256, written to a side name and renamed, never changed."""
+"""Original bytes: kept under their SHA-256, written to a side name and taken over whole, never changed."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
+from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.base import File
 
+from samples.store import CHUNK, store
 from samples.xrd.sentences import PatternFileError
 
-CHUNK = 1024 * 1024
 NAME_LENGTH = 200
 PATTERNS = "patterns"
-"""The folder of what instruments wrote, below MEDIA_ROOT."""
+"""The folder of what instruments wrote, in the store."""
 
 
 class MissingOriginalError(PatternFileError):
-    """The bytes that a row names are not in the lab's folder."""
+    """The bytes that a row names are not in the lab's store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Bytes that are on disk. name: the path below MEDIA_ROOT, given by the hash alone; size: in bytes."""
+    """Bytes in the lab's store. name: given by the hash alone; size: in bytes."""
 
     sha256: str
     name: str
@@ -44,7 +42,7 @@ class Original:
                 sha256=self.sha256,
             )
         try:
-            return (Path(settings.MEDIA_ROOT) / self.name).open("rb")
+            return cast("BinaryIO", store.open(self.name))
         except OSError as error:
             raise MissingOriginalError(
                 "The original file cannot be read from the lab's folder: %(error)s. Tell an administrator: manage.py"
@@ -58,18 +56,15 @@ class Original:
 
 
 def keep(content: bytes | File[bytes], *, folder: str = PATTERNS, largest: int | None = None) -> Original:
-    """Put ``content`` on disk, in chunks, and say where; PatternFileError where it is too large to be a pattern.
+    """Put ``content`` into the store, in chunks, and say where; PatternFileError where it is too large to be a pattern.
 
     ``largest`` (bytes): of what is no pattern.
 
     The name is the hash, so that two people who send the same bytes at once write the same file.
     """
-    root = Path(settings.MEDIA_ROOT)
-    (root / folder).mkdir(parents=True, exist_ok=True)
-    side_name = root / folder / f".{uuid4().hex}.part"
     digest, size = hashlib.sha256(), 0
-    try:
-        with side_name.open("xb") as file:
+    with store.arriving(folder) as path:
+        with path.open("xb") as file:
             for chunk in _chunks(content, largest):
                 size += len(chunk)
                 check_size(size, largest)
@@ -78,14 +73,10 @@ def keep(content: bytes | File[bytes], *, folder: str = PATTERNS, largest: int |
             file.flush()
             os.fsync(file.fileno())
         sha256 = digest.hexdigest()
-        name = Path(folder) / sha256[:2] / sha256[2:4] / sha256
-        target = root / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            side_name.rename(target)
-    finally:
-        side_name.unlink(missing_ok=True)
-    return Original(sha256, str(name), size)
+        name = f"{folder}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+        if not store.exists(name):
+            store.take_over(path, name)
+    return Original(sha256, name, size)
 
 
 def safe_name(name: str) -> str:

@@ -8,6 +8,7 @@ from django.http import FileResponse, HttpRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_safe
 
+from samples.downloads import as_download
 from samples.models import Pattern
 from samples.originals import MissingOriginalError
 from samples.sentences import translated
@@ -16,7 +17,7 @@ from samples.sentences import translated
 @require_safe
 @permission_required("samples.view_pattern", raise_exception=True)
 def original(request: HttpRequest, pk: int) -> FileResponse | HttpResponseRedirect:
-    """The file as the instrument wrote it. Always a download, never something that a browser opens: it is a stranger's file."""
+    """The file as the instrument wrote it."""
     pattern = get_object_or_404(Pattern.objects.visible_to(request.user).select_related("file"), pk=pk)
     try:
         return original_of(pattern)
@@ -27,11 +28,4 @@ def original(request: HttpRequest, pk: int) -> FileResponse | HttpResponseRedire
 
 def original_of(pattern: Pattern) -> FileResponse:
     """MissingOriginalError where the bytes are not here."""
-    response = FileResponse(
-        pattern.file.original.open(),
-        as_attachment=True,
-        filename=pattern.name,
-        content_type="application/octet-stream",
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return as_download(pattern.file.original.open(), pattern.name)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from samples.downloads import download_of
 from samples.models import SheetImport, seen_by
 from samples.requests import SignedInRequest
 from samples.sheet_forms import LayoutForm, SheetFileForm, known_layouts, remember
@@ -142,9 +143,7 @@ def restore(request: SignedInRequest, pk: int) -> HttpResponse:
 def original(request: SignedInRequest, pk: int) -> FileResponse:
     """The file as it came."""
     shown = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
-    response = FileResponse(shown.content.open("rb"), as_attachment=True, filename=shown.name)
-    response["Content-Type"] = "application/octet-stream"
-    return response
+    return download_of(shown.original.name, shown.name)
 
 
 @may_import

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from io import FileIO
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from lims import __version__
 from lims.backup import database
 from lims.backup.vault import Backup, BackupError, StoredFile, Vault
 from lims.kept_files import KeptFile, named_files
+from samples.store import store
 
 SIDE_NAME = ".backup-"
 ATTEMPTS = 3
@@ -30,12 +31,15 @@ class UnreadableError(Exception):
     """A file of the lab that cannot be read: its disk fails, or it belongs to somebody else."""
 
 
-class _Source(FileIO):
-    """A file of the lab while it is read: what its own disk refuses is told apart from what the backup's disk does."""
+class _Source:
+    """A file of the lab while it is read: what its own store refuses is told apart from what the backup's disk does."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+
+    def read(self, size: int = -1) -> bytes:
         try:
-            return super().read(size) or b""
+            return self.file.read(size)
         except OSError as error:
             raise UnreadableError(error.strerror) from error
 
@@ -127,7 +131,7 @@ def _make(vault: Vault, side: Path) -> Made:
                 passing[kept.name] = _stored(vault, kept, before)
     now = timezone.now()
     with database.frozen(side) as alias:
-        dump = [_store(vault, path, path.name) for path in sorted(side.iterdir())]
+        dump = [_store(vault, path) for path in sorted(side.iterdir())]
         for kept in named_files(alias):
             try:
                 stored = passing.get(kept.name) or _stored(vault, kept, before)
@@ -164,26 +168,26 @@ def _files_of_newest(vault: Vault) -> dict[str, StoredFile]:
 
 
 def _stored(vault: Vault, kept: KeptFile, before: dict[str, StoredFile]) -> StoredFile | None:
-    """The file in the vault, by its former entry where it did not change since; None where it is not on disk.
+    """The file in the vault, by its former entry where it did not change since; None where it is not in the store.
 
     UnreadableError where it is there, and its disk or its permissions do not give it.
     """
     try:
-        said, source = kept.path.stat(), _Source(kept.path)
+        said, source = store.said_of(kept.name), _Source(cast("BinaryIO", store.open(kept.name)))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UnreadableError(error.strerror) from error
-    with source:
+    with source.file:
         known = before.get(kept.name)
-        if known and (known.size, known.changed) == (said.st_size, said.st_mtime_ns) and vault.holds(known):
+        if known and (known.size, known.changed) == (said.size, said.changed) and vault.holds(known):
             return known
-        return vault.store(kept.name, source, said.st_mtime_ns)
+        return vault.store(kept.name, cast("BinaryIO", source), said.changed)
 
 
-def _store(vault: Vault, path: Path, name: str) -> StoredFile:
+def _store(vault: Vault, path: Path) -> StoredFile:
     with path.open("rb") as content:
-        return vault.store(name, content, path.stat().st_mtime_ns)
+        return vault.store(path.name, content, path.stat().st_mtime_ns)
 
 
 def _free_name(vault: Vault, now: datetime) -> str:

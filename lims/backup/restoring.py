@@ -6,16 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
-from django.conf import settings
 from django.db import Error, connection
 
 from lims.backup import database
 from lims.backup.making import space_of_its_own
 from lims.backup.vault import Backup, BackupError, DamagedPieceError, StoredFile, Vault
-from lims.kept_files import sha256_of
 from lims.schema import OUR_APPS, migrations_of_program
+from samples.store import store
 from screening.models import WorkerHeartbeat
 
 Say = Callable[[str], object]
@@ -125,20 +123,16 @@ def _assemble(vault: Vault, backup: Backup, side: Path) -> None:
 
 def _put_back(vault: Vault, stored: StoredFile) -> None:
     """Write a file to its place; one that is there and right stays, one that is there and wrong is put aside."""
-    path = Path(settings.MEDIA_ROOT) / stored.name
-    if not path.resolve().is_relative_to(Path(settings.MEDIA_ROOT).resolve()):
+    if not store.holds_name(stored.name):
         raise BackupError("The backup is damaged: it names the file %(name)s.", name=stored.name)
-    if path.exists() and sha256_of(path) == stored.sha256:
+    is_here = store.exists(stored.name)
+    if is_here and store.sha256_of(stored.name) == stored.sha256:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    side_name = path.with_name(f".{uuid4().hex}.part")
-    try:
-        _write(vault, stored, side_name)
-        if path.exists():
-            path.rename(path.with_name(f"{path.name}.before-restore-{uuid4().hex[:8]}"))
-        side_name.rename(path)
-    finally:
-        side_name.unlink(missing_ok=True)
+    with store.arriving(stored.name.rpartition("/")[0]) as path:
+        _write(vault, stored, path)
+        if is_here:
+            store.put_aside(stored.name)
+        store.take_over(path, stored.name)
 
 
 def _write(vault: Vault, stored: StoredFile, path: Path) -> None:

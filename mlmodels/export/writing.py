@@ -108,6 +108,7 @@ def _write_patterns(
         for last in (columns, originals):
             if last:
                 closing.callback(last.close)
+        closing.callback(beside.shutdown)  # first of all: what it writes to is not closed under its hands
         before: Future[None] | None = None
         for batch in batches:
             now = beside.submit(columns.add, batch) if columns else None

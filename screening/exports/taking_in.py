@@ -20,7 +20,8 @@ from mlmodels.export.writing import LABELS, SAMPLES
 from mlmodels.models import Dataset, DatasetEntry, DatasetError, Label, Split, content_sha256
 from samples.models import Pattern, PatternFile, Reading
 from samples.models.readings import ReadingArrays, arrays_sha256
-from samples.originals import keep
+from samples.originals import Original, keep
+from samples.store import store
 from samples.xrd.sentences import PatternFileError
 from screening.exports.facts import keep_facts
 from screening.exports.samples_in import Samples
@@ -42,7 +43,7 @@ def take_in(path: Path, by: User, noted: Callable[[int], None] = lambda n: None)
 
     Sent again, the same set is found again.  ``noted`` is told of each batch.
     """
-    with OpenedExport(path, work=_work_folder()) as export:
+    with OpenedExport(path, work=store.work_folder) as export:
         if here := Dataset.objects.frozen().filter(sha256=export.facts.sha256).first():
             return Taken(here, known=True)
         _check_content(export)
@@ -59,12 +60,6 @@ def take_in(path: Path, by: User, noted: Callable[[int], None] = lambda n: None)
         finally:
             files.close()
     return Taken(dataset, known=False)
-
-
-def _work_folder() -> Path:
-    folder = Path(settings.MEDIA_ROOT) / "exports"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _check_content(export: OpenedExport) -> None:
@@ -147,7 +142,7 @@ class _Files:
 
     def __init__(self, export: OpenedExport) -> None:
         self.originals = export.originals(settings.MAX_PATTERN_FILE_SIZE) if export.has_originals else None
-        self.made: list[Path] = []
+        self.made: list[Original] = []
 
     def content_of(self, pattern: ExportedPattern) -> str:
         """The name under which the bytes are kept; "" where the export came without them."""
@@ -160,14 +155,14 @@ class _Files:
                 name=pattern.file_name[:100],
             )
         original = keep(content)
-        self.made.append(Path(settings.MEDIA_ROOT) / original.name)
+        self.made.append(original)
         return original.name
 
     def take_back(self) -> None:
-        """Take the bytes that came from the disk again, but what somebody else sent in meanwhile."""
-        for path in self.made:
-            if not PatternFile.objects.filter(sha256=path.name).exists():
-                path.unlink(missing_ok=True)
+        """Take the bytes that came out of the store again, but what somebody else sent in meanwhile."""
+        for original in self.made:
+            if not PatternFile.objects.filter(sha256=original.sha256).exists():
+                store.delete(original.name)
 
     def close(self) -> None:
         if self.originals:

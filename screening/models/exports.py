@@ -31,11 +31,12 @@ from samples.models import PatternFile, Reading
 from samples.models.projects import hidden_from, seen_by
 from samples.models.unchanging import Unchanging
 from samples.originals import safe_name
+from samples.store import store
 from screening.bell import ring_jobs_on_commit
 from screening.models.jobs import Job, JobQuerySet
 
 FOLDER = "exports"
-"""Below MEDIA_ROOT."""
+"""In the store."""
 RECORD_PART = 4_000_000
 """Bytes of a record in one row, before they are compressed."""
 SPARE_ROOM = 200_000_000
@@ -105,7 +106,7 @@ class DatasetExportQuerySet(JobQuerySet["DatasetExport"]):
         check_installed(wanted)
         parts = {"dataset": dataset, "with_parquet": wanted.parquet, "with_originals": wanted.originals}
         here = self.standing().filter(**parts).first()
-        if here and here.state == Job.State.DONE and not here.path.exists():
+        if here and here.state == Job.State.DONE and not store.exists(here.stored_name):
             here.remove()
             here = None
         if here:
@@ -114,7 +115,7 @@ class DatasetExportQuerySet(JobQuerySet["DatasetExport"]):
         try:
             with transaction.atomic():
                 made = self.create(**parts, n_total=dataset.n_entries, asked_by=by, name=f"{stem_of(dataset)}.eln")
-                made.path.parent.mkdir(parents=True, exist_ok=True)
+                store.reserve(made.folder)
                 ring_jobs_on_commit()
             return made
         except IntegrityError:  # somebody asked in the same moment
@@ -167,8 +168,12 @@ class DatasetExport(Job):
         return Wanted(parquet=self.with_parquet, originals=self.with_originals)
 
     @property
-    def path(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / FOLDER / str(self.pk) / self.name
+    def folder(self) -> str:
+        return f"{FOLDER}/{self.pk}"
+
+    @property
+    def stored_name(self) -> str:
+        return f"{self.folder}/{self.name}"
 
     @property
     def can_be_downloaded(self) -> bool:
@@ -176,7 +181,7 @@ class DatasetExport(Job):
 
     @property
     def is_there(self) -> bool:
-        return self.can_be_downloaded and self.path.exists()
+        return self.can_be_downloaded and store.exists(self.stored_name)
 
     @property
     def kept_until(self) -> datetime | None:
@@ -190,25 +195,22 @@ class DatasetExport(Job):
 
     @property
     def is_within_reach(self) -> bool:
-        """The host that was asked has made the folder: a host that does not see it does not share the lab's files."""
-        return self.path.parent.is_dir()
+        """A host that does not see the place that was reserved does not share the lab's files."""
+        return store.is_reserved(self.folder)
 
     def work(self, between: Callable[[], None]) -> dict[str, Any]:
         from screening.exports.rows import write_export  # it knows the models
 
-        parts = write_export(self.dataset, self.path, self.wanted, self.noting(between))
-        return {
-            "size": self.path.stat().st_size,
-            "sha256": sha256_of(self.path),
-            "parts": [
-                {"path": part.path, "size": part.size, "sha256": part.sha256, "says": part.says} for part in parts
-            ],
-        }
+        with store.making(self.stored_name) as path:
+            parts = write_export(self.dataset, path, self.wanted, self.noting(between))
+            said = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+        shown = [{"path": part.path, "size": part.size, "sha256": part.sha256, "says": part.says} for part in parts]
+        return {**said, "parts": shown}
 
     def remove(self) -> None:
         """Take the file from the disk; asked for again, it is made again, bit by bit the same."""
         self._row().update(removed_at=timezone.now())
-        shutil.rmtree(self.path.parent, ignore_errors=True)
+        store.remove_all(self.folder)
 
 
 class DatasetImportQuerySet(JobQuerySet["DatasetImport"]):
@@ -216,7 +218,7 @@ class DatasetImportQuerySet(JobQuerySet["DatasetImport"]):
         """Put an export from another lab aside, to be taken in."""
         with transaction.atomic():
             made = self.create(asked_by=by, name=safe_name(file.name or ""), file=f"{FOLDER}/{uuid4().hex}.eln")
-            _keep(file, made.path)
+            store.take_in(file, made.file)
             ring_jobs_on_commit()
         return made
 
@@ -242,18 +244,15 @@ class DatasetImport(Job):
         return self.name
 
     @property
-    def path(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / self.file
-
-    @property
     def is_within_reach(self) -> bool:
-        return self.path.exists()
+        return store.exists(self.file)
 
     def work(self, between: Callable[[], None]) -> dict[str, Any]:
         from screening.exports.taking_in import take_in  # it knows the models
 
-        taken = take_in(self.path, self.asked_by, self.noting(between))
-        self.path.unlink(missing_ok=True)
+        with store.at_hand(self.file) as path:
+            taken = take_in(path, self.asked_by, self.noting(between))
+        store.delete(self.file)
         return {"dataset": taken.dataset, "known": taken.known, "n_done": taken.dataset.n_entries}
 
 
@@ -293,7 +292,7 @@ def _closed_to(person: AbstractBaseUser | AnonymousUser) -> Q:
 def check_room(dataset: Dataset, wanted: Wanted, folder: Path | None = None) -> None:
     """ExportRefused where the disk of ``folder``, or of the lab's files, is too full to begin."""
     needed = room_for(dataset, wanted)
-    free = shutil.disk_usage(folder or settings.MEDIA_ROOT).free
+    free = shutil.disk_usage(folder or store.work_folder).free
     if needed + SPARE_ROOM > free:
         raise ExportRefused(
             "The export needs up to %(needed)s MB while it is made, and the disk has %(free)s MB left. Free some, or leave "
@@ -317,15 +316,3 @@ def stem_of(dataset: Dataset) -> str:
     """A file name that every system takes, without its ending."""
     plain = slugify(dataset.name, allow_unicode=True) or "data-set"
     return f"{re.sub('-+', '-', plain)[:60]}-v{dataset.version}"
-
-
-def _keep(file: File[bytes], path: Path) -> None:
-    side = path.with_suffix(".part")
-    side.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with side.open("xb") as kept:
-            for chunk in file.chunks():
-                kept.write(chunk)
-        side.rename(path)
-    finally:
-        side.unlink(missing_ok=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
@@ -14,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models import Dataset
 from samples.originals import PATTERNS
+from samples.store import store
 from screening.bell import ring_jobs_on_commit
 from screening.models.jobs import Job, JobQuerySet
 
@@ -27,7 +26,7 @@ class FreezingJobQuerySet(JobQuerySet["FreezingJob"]):
         dataset.check_right_to_freeze(by, reason)
         try:
             with transaction.atomic():
-                Path(settings.MEDIA_ROOT, PATTERNS).mkdir(parents=True, exist_ok=True)
+                store.reserve(PATTERNS)
                 asked = self.create(dataset=dataset, asked_by=by, why=reason, seen=seen, n_total=n_entries)
                 ring_jobs_on_commit()
             return asked
@@ -65,7 +64,7 @@ class FreezingJob(Job):
     @property
     def is_within_reach(self) -> bool:
         """The host that was asked has the folder of original files; one that lacks it does not share the lab's files."""
-        return Path(settings.MEDIA_ROOT, PATTERNS).is_dir()
+        return store.is_reserved(PATTERNS)
 
     def work(self, between: Callable[[], None]) -> dict[str, Any]:
         from screening.curation.freezing import freeze  # it knows the models

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from uuid import uuid4
 from zipfile import ZipInfo
 
-from django.conf import settings
 from django.core.files.base import File
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Receipt, Sample
 from samples.originals import safe_name
+from samples.store import store
 from samples.xrd.sentences import PatternFileError
 from screening.matching import SampleMatcher
 from screening.models.received import PATH_LENGTH
@@ -42,7 +41,8 @@ class PackedFolderQuerySet(models.QuerySet["PackedFolder"]):
         with PackedFiles(file) as packed:
             folder = PackedFolder(run=run, name=name, sample=sample, n_files=len(packed.members))
         file.seek(0)
-        folder.content.save(f"{uuid4().hex}.zip", file, save=False)
+        folder.content.name = f"archives/{uuid4().hex}.zip"
+        store.take_in(file, folder.content.name)
         folder.save()
         return folder
 
@@ -76,19 +76,21 @@ class PackedFolder(models.Model):
 
     def take_out(self, matcher: SampleMatcher, seconds: float) -> list[Receipt]:
         """Receive the next files, for about so many seconds.  Two who do it at once find the same files, once each."""
-        archive = Path(settings.MEDIA_ROOT) / str(self.content.name)
         until = time.monotonic() + seconds
         receipts: list[Receipt] = []
-        if not archive.exists():  # somebody else took out the rest meanwhile
-            PackedFolder.objects.filter(pk=self.pk).update(n_taken=self.n_files)
-            return receipts
-        with PackedFiles(archive) as packed:
+        try:
+            archive = store.open(str(self.content.name))
+        except FileNotFoundError:
+            if PackedFolder.objects.on_disk().filter(pk=self.pk).exists():
+                raise  # of this host or for good: the rest is not given up
+            return receipts  # somebody else took out the rest meanwhile
+        with archive, PackedFiles(archive) as packed:
             for number, member in enumerate(packed.members[self.n_taken :], start=self.n_taken + 1):
                 receipts.append(self._receive(packed, member, number, matcher))
                 if time.monotonic() > until:
                     break
         if self.n_taken == self.n_files:
-            archive.unlink(missing_ok=True)
+            store.delete(str(self.content.name))
         return receipts
 
     @transaction.atomic
@@ -100,5 +102,5 @@ class PackedFolder(models.Model):
             self.run.refuse(path, error.sentence)
             receipt = Receipt(path, failure=error.sentence)
         self.n_taken = number
-        self.save(update_fields=["n_taken"])
+        PackedFolder.objects.filter(pk=self.pk, n_taken__lt=number).update(n_taken=number)  # a slower one was elsewhere
         return receipt

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from samples.downloads import download_of
 from samples.requests import SignedInRequest, said_why
 from samples.sentences import translated
 from screening.follow_up_forms import (
@@ -113,16 +114,12 @@ def add_files(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_safe
 @permission_required("screening.view_evidencefile", raise_exception=True)
 def download(request: HttpRequest, pk: int) -> FileResponse:
-    """The file as it came. Always a download, never something that a browser opens: it is a stranger's file."""
+    """The file as it came."""
     return original_of(get_object_or_404(EvidenceFile.objects.visible_to(request.user).without_thumbnails(), pk=pk))
 
 
 def original_of(file: EvidenceFile) -> FileResponse:
-    response = FileResponse(
-        file.file.open(), as_attachment=True, filename=file.name, content_type="application/octet-stream"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return download_of(file.original.name, file.name)
 
 
 @require_safe

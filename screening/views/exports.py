@@ -13,8 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from mlmodels.export.contents import ExportRefused
 from mlmodels.models import Dataset
+from samples.downloads import ANYTHING, NotThere, download_of
 from samples.requests import SignedInRequest
 from samples.sentences import translated
+from samples.store import store
 from screening.export_forms import ExportForm, ImportForm
 from screening.models import DatasetExport, DatasetImport
 from screening.models.exports import is_seen_whole
@@ -67,13 +69,12 @@ def part(request: SignedInRequest, pk: int, name: str) -> FileResponse:
     asked = _there(_seen_export(request, pk))
     if name not in {one["path"] for one in asked.parts}:
         raise Http404
-    archive = zipfile.ZipFile(asked.path)
+    archive = zipfile.ZipFile(store.open(asked.stored_name))
     member = next(one for one in archive.infolist() if one.filename.endswith(f"/{name}"))
-    response = FileResponse(
-        archive.open(member), as_attachment=True, filename=name, content_type="application/octet-stream"
-    )
+    response = FileResponse(archive.open(member), as_attachment=True, filename=name, content_type=ANYTHING)
     response["Content-Length"] = str(member.file_size)
-    return _as_download(response)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 @require_POST
@@ -122,14 +123,9 @@ def _seen_export(request: SignedInRequest, pk: int) -> DatasetExport:
 
 def _there(asked: DatasetExport) -> DatasetExport:
     if not asked.is_there:
-        raise Http404(_("This export is not there any more. Ask for it again: it will be the same, bit by bit."))
+        raise NotThere(_("This export is not there any more. Ask for it again: it will be the same, bit by bit."))
     return asked
 
 
 def archive_of(asked: DatasetExport) -> FileResponse:
-    return _as_download(FileResponse(asked.path.open("rb"), as_attachment=True, filename=asked.name, content_type=ELN))
-
-
-def _as_download(response: FileResponse) -> FileResponse:
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return download_of(asked.stored_name, asked.name, content_type=ELN)

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from samples.downloads import download_of
 from samples.requests import SignedInRequest, said_why
 from samples.sentences import translated
 from samples.xrd.crystal import MAX_CIF_BYTES, CrystalFileError
@@ -52,9 +53,7 @@ def archive(request: SignedInRequest, pk: int) -> HttpResponse:
 def cif(request: HttpRequest, pk: int) -> FileResponse:
     """The CIF as it was brought."""
     phase = get_object_or_404(ReferencePhase.objects.defer("sticks"), pk=pk)
-    return FileResponse(
-        phase.cif.open(), as_attachment=True, filename=f"{phase.name}.cif", content_type="application/octet-stream"
-    )
+    return download_of(phase.original.name, f"{phase.name}.cif")
 
 
 @permission_required("screening.view_referencephase", raise_exception=True)

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from samples.downloads import NotThere
 from samples.models import Receipt, Sample
 from samples.sentences import translated
 from samples.xrd.sentences import PatternFileError
@@ -61,7 +62,10 @@ def unpack(request: PageRequest, pk: int) -> HttpResponse:
     listed = set(run.received.values_list("pattern_id", flat=True))
     folder = PackedFolder.objects.unfinished().filter(run=run).select_related("run__started_by", "sample").first()
     seconds = SECONDS_A_STEP if request.htmx else SECONDS_A_STEP_WITHOUT_SCRIPT
-    receipts = folder.take_out(SampleMatcher(request.user), seconds) if folder else []
+    try:
+        receipts = folder.take_out(SampleMatcher(request.user), seconds) if folder else []
+    except FileNotFoundError:
+        raise NotThere(_("%(name)s is missing from the lab's store. Send it again.") % {"name": folder}) from None
     if request.htmx:
         return _new_cards_response(request, run, receipts, listed)
     return redirect(run_address(run, folder.sample if folder else None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from samples.models import Pattern, PatternFile, Sample
+from samples.store import store
+from screening.matching import SampleMatcher
 from screening.models import LoggedSample, PackedFolder, ReceivedPattern, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, UserFactory, make_pattern, pattern_text
 from tests.screening.calls import a_version
@@ -358,10 +361,19 @@ class TestFolders:
 
     def test_two_who_go_on_at_once_end_well(self, client: Client, member: User) -> None:
         run = run_of(send(client, a_zip(("a.xy", text(1)), ("b.xy", text(2)))))
+        slower = PackedFolder.objects.get()
         unpack(client, run)
-        PackedFolder.objects.update(n_taken=1)  # as the slower of two would write it
-        unpack(client, run)
+        assert slower.take_out(SampleMatcher(member), 1.0) == []
+        assert not PackedFolder.objects.on_disk().exists()
         assert run.received.count() == 2
+
+    def test_an_archive_that_this_host_lacks_is_not_given_up(self, client: Client, member: User) -> None:
+        run = run_of(send(client, a_zip(("a.xy", text(1)))))
+        store.delete(PackedFolder.objects.get().content.name)
+        answer = client.post(f"/runs/{run.pk}/unpack/")
+        assert answer.status_code == 404
+        assert "june.zip is missing from the lab" in html.unescape(answer.content.decode())
+        assert PackedFolder.objects.on_disk().exists()
 
     def test_the_api_says_where_archives_go(self, client: Client, member: User) -> None:
         response = client.post("/api/v1/patterns/", {"file": a_zip(("a.xy", text(1)))})

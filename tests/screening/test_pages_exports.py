@@ -21,6 +21,7 @@ from mlmodels.export.packing import sha256_of
 from mlmodels.models import Dataset
 from samples.models import Sample
 from samples.models.projects import Project
+from samples.store import store
 from screening.exports import jobs
 from screening.models import DatasetExport, DatasetImport
 from tests.factories import UserFactory, make_pattern
@@ -140,7 +141,7 @@ def test_pinned_queries(
 def test_an_export_comes_in_by_the_browser(browser: Client, dataset: Dataset, curator: User) -> None:
     browser.post(page_of(dataset))
     jobs.do_waiting()
-    archive = DatasetExport.objects.get().path.read_bytes()
+    archive = store.read(DatasetExport.objects.get().stored_name)
     address = reverse("screening:import-list")
     assert "Nothing was imported yet" in browser.get(address).text
     response = browser.post(address, {"file": SimpleUploadedFile("theirs.eln", archive)}, follow=True)

@@ -21,6 +21,7 @@ from mlmodels.export.writing import Wanted
 from mlmodels.models import Dataset
 from samples.models import Reading, Sample
 from samples.models.projects import Project
+from samples.store import store
 from screening import tasks
 from screening.exports import jobs
 from screening.models import DatasetExport, DatasetImport, ScreeningResult
@@ -51,7 +52,7 @@ def test_asked_for_twice_it_is_one_job_and_one_file(dataset: Dataset, curator: U
     assert ask(dataset, curator, Wanted(parquet=True)) != export
     assert done(export).state == Job.State.DONE
     assert export.can_be_downloaded
-    assert export.sha256 == sha256_of(export.path)
+    assert export.sha256 == sha256_of(Path(store.path(export.stored_name)))
     assert export.n_done == export.n_total == 4
     assert [part["path"] for part in export.parts][:3] == ["data-sheet.md", "index.csv", "patterns.h5"]
     assert ask(dataset, curator) == export
@@ -104,7 +105,7 @@ def test_a_disk_that_runs_full_meanwhile_leaves_a_sentence_and_no_file(dataset: 
         done(export)
     assert export.state == Job.State.FAILED
     assert export.reason == jobs.DISK_FULL.as_json()
-    assert list(export.path.parent.iterdir()) == []
+    assert list(Path(store.path(export.stored_name)).parent.iterdir()) == []
     assert ask(dataset, curator, ALL) != export  # and now there is room
 
 
@@ -154,7 +155,7 @@ def test_a_worker_that_is_told_to_stop_puts_the_job_back(
     jobs.do(job)
     export.refresh_from_db()
     assert (export.state, export.attempts, export.lease) == (Job.State.QUEUED, 0, None)
-    assert list(export.path.parent.iterdir()) == []
+    assert list(Path(store.path(export.stored_name)).parent.iterdir()) == []
 
 
 def test_a_host_that_does_not_share_the_files_leaves_it_to_one_that_does(
@@ -172,7 +173,7 @@ def test_old_files_go_and_come_back_bit_by_bit(dataset: Dataset, curator: User, 
     export = done(ask(dataset, curator))
     DatasetExport.objects.update(finished_at=timezone.now() - timedelta(days=settings.KEEP_EXPORTS_DAYS, hours=1))
     jobs.ring_if_any_waits()
-    assert not export.path.exists()
+    assert not store.exists(export.stored_name)
     export.refresh_from_db()
     assert not export.can_be_downloaded
     again = done(ask(dataset, curator))
@@ -182,7 +183,7 @@ def test_old_files_go_and_come_back_bit_by_bit(dataset: Dataset, curator: User, 
 
 def test_a_file_that_somebody_took_away_is_made_anew(dataset: Dataset, curator: User) -> None:
     export = done(ask(dataset, curator))
-    export.path.unlink()
+    store.delete(export.stored_name)
     assert ask(dataset, curator) != export
 
 
@@ -192,7 +193,7 @@ def test_an_import_is_a_job_too(sent: Path, curator: User) -> None:
     job.refresh_from_db()
     assert (job.state, job.known) == (Job.State.DONE, False)
     assert job.dataset == Dataset.objects.get()
-    assert not job.path.exists()
+    assert not store.exists(job.file)
     spoilt = DatasetImport.objects.receive(ContentFile(b"no archive", "x.eln"), curator)
     jobs.do_waiting()
     spoilt.refresh_from_db()

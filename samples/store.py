@@ -1,0 +1,191 @@
+"""Where the lab's files lie: a folder of one host or one that hosts share, or a bucket that speaks S3 (`samples/bucket.py`).
+
+Django's Storage, and what a record of evidence needs beyond it: files come whole, under names that say their hash, and stay.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NoReturn, cast
+from uuid import uuid4
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, Storage, default_storage
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAs:
+    """size: in bytes · changed: when it was written (ns)"""
+
+    name: str
+    size: int
+    changed: int
+
+
+class Store(Storage):
+    """What folder and bucket have in common. A name is a path below the store, as rows keep it; errors are OSErrors."""
+
+    def arriving(self, below: str) -> AbstractContextManager[Path]:
+        """A path to write to, on a disk of this host; what was not taken over by the end is gone."""
+        raise NotImplementedError
+
+    def take_over(self, arrived: Path, name: str) -> None:
+        """Give a file that was written to a path of `arriving` its name, whole or not at all."""
+        raise NotImplementedError
+
+    def making(self, name: str) -> AbstractContextManager[Path]:
+        """A path that ends as the name does, for those who write whole or not at all; taken over at the end."""
+        raise NotImplementedError
+
+    def at_hand(self, name: str) -> AbstractContextManager[Path]:
+        """The file on a disk of this host, to be read; FileNotFoundError where there is none."""
+        raise NotImplementedError
+
+    def reserve(self, below: str) -> None:
+        """Mark the place, so that `is_reserved` tells hosts that have these files from those that do not."""
+        raise NotImplementedError
+
+    def is_reserved(self, below: str) -> bool:
+        raise NotImplementedError
+
+    def remove_all(self, below: str) -> None:
+        """For what can be made again: evidence is never removed."""
+        raise NotImplementedError
+
+    def put_aside(self, name: str) -> None:
+        """Give what lies under this name another one."""
+        raise NotImplementedError
+
+    def said_of(self, name: str) -> StoredAs:
+        raise NotImplementedError
+
+    def all_files(self) -> Iterator[StoredAs]:
+        raise NotImplementedError
+
+    def is_there(self) -> bool:
+        """Whether this host has the lab's files at all: one that only screens does not."""
+        raise NotImplementedError
+
+    @property
+    def work_folder(self) -> Path:
+        """Of this host, on a disk with room for what is large and passing."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            content: bytes = file.read()
+        return content
+
+    def sha256_of(self, name: str) -> str:
+        with self.open(name) as file:
+            return hashlib.file_digest(cast("BinaryIO", file), "sha256").hexdigest()
+
+    def take_in(self, content: File[bytes], name: str) -> None:
+        """Keep a file that was sent, in chunks, under a name that nobody else uses."""
+        with self.arriving(name.rpartition("/")[0]) as path:
+            with path.open("xb") as file:
+                for chunk in content.chunks(CHUNK):
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            self.take_over(path, name)
+
+    def holds_name(self, name: str) -> bool:
+        """Whether a name from elsewhere lies below the store."""
+        try:
+            self.path_of(name)
+        except SuspiciousOperation:
+            return False
+        return True
+
+    def path_of(self, name: str) -> str:
+        """The name as the store's own world calls it; SuspiciousOperation where it leads out of it."""
+        raise NotImplementedError
+
+    def url(self, name: str | None) -> NoReturn:
+        """None: each file goes through a view that asks for permission."""
+        raise NotImplementedError("Files have no addresses of their own.")
+
+
+class Folder(Store, FileSystemStorage):
+    """MEDIA_ROOT."""
+
+    @property
+    def root(self) -> Path:
+        return Path(self.location)
+
+    @contextmanager
+    def arriving(self, below: str) -> Iterator[Path]:
+        path = self.root / below / f".{uuid4().hex}.part"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def take_over(self, arrived: Path, name: str) -> None:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        arrived.rename(target)
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Path]:
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+
+    @contextmanager
+    def at_hand(self, name: str) -> Iterator[Path]:
+        path = Path(self.path(name))
+        if not path.is_file():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        yield path
+
+    def reserve(self, below: str) -> None:
+        (self.root / below).mkdir(parents=True, exist_ok=True)
+
+    def is_reserved(self, below: str) -> bool:
+        return (self.root / below).is_dir()
+
+    def remove_all(self, below: str) -> None:
+        shutil.rmtree(self.path(below), ignore_errors=True)
+
+    def put_aside(self, name: str) -> None:
+        path = Path(self.path(name))
+        path.rename(path.with_name(f"{path.name}.before-restore-{uuid4().hex[:8]}"))
+
+    def said_of(self, name: str) -> StoredAs:
+        said = Path(self.path(name)).stat()
+        return StoredAs(name, said.st_size, said.st_mtime_ns)
+
+    def all_files(self) -> Iterator[StoredAs]:
+        for path in sorted(self.root.rglob("*")):
+            if path.is_file():
+                said = path.stat()
+                yield StoredAs(str(path.relative_to(self.root)), said.st_size, said.st_mtime_ns)
+
+    def is_there(self) -> bool:
+        return self.root.is_dir()
+
+    @property
+    def work_folder(self) -> Path:
+        folder = self.root / "exports"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def path_of(self, name: str) -> str:
+        return self.path(name)
+
+
+store = cast("Store", default_storage)
+"""The lab's own, as STORAGES names it."""
