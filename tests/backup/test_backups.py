@@ -118,9 +118,10 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_backed_up(lab: Path
 
 def test_an_error_of_the_disk_in_the_midst_of_a_file_is_told_apart_from_those_of_the_backups_disk() -> None:
     """/proc/self/mem opens, and its first page is an I/O error: what a bad sector gives."""
-    with Path("/proc/self/mem").open("rb") as file, pytest.raises(UnreadableError, match="Input/output error"):
+    with Path("/proc/self/mem").open("rb") as file:
         source = _Source(file)
-        source.read(10)
+        with pytest.raises(UnreadableError, match="Input/output error"):
+            source.read(10)
 
 
 def test_patterns_that_came_without_their_files_are_said_and_nothing_is_wrong(lab: Path) -> None:

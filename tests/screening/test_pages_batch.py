@@ -369,7 +369,7 @@ class TestFolders:
 
     def test_an_archive_that_this_host_lacks_is_not_given_up(self, client: Client, member: User) -> None:
         run = run_of(send(client, a_zip(("a.xy", text(1)))))
-        store.delete(PackedFolder.objects.get().content.name)
+        store.delete(str(PackedFolder.objects.get().content.name))
         answer = client.post(f"/runs/{run.pk}/unpack/")
         assert answer.status_code == 404
         assert "june.zip is missing from the lab" in html.unescape(answer.content.decode())
