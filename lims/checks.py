@@ -18,6 +18,7 @@ from django.db import connection
 
 from lims import environment
 from lims import settings as table
+from samples.store import store
 
 TAG = "settings"
 
@@ -32,7 +33,7 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     wrong: list[CheckMessage] = [Error(said, id=f"icosa.{name}") for name, said in environment.problems.items()]
-    return wrong + [Warning(said, id=f"icosa.{name}") for name, said in _doubtful()]
+    return [*wrong, *_files_trouble(), *(Warning(said, id=f"icosa.{name}") for name, said in _doubtful())]
 
 
 def stop_if_wrong() -> None:
@@ -43,6 +44,16 @@ def stop_if_wrong() -> None:
     if any(message.is_serious() for message in found):
         sys.stderr.write("The lab does not start before this is mended. `manage.py check` says all of it again.\n")
         sys.exit(NOT_WORTH_ANOTHER_TRY)
+
+
+def _files_trouble() -> Iterator[CheckMessage]:
+    """A bucket that is absent stops the start; one that does not answer for now does not: most of the lab needs no files."""
+    trouble = store.trouble()
+    if isinstance(trouble, FileNotFoundError):
+        said = f"ICOSA_FILES names a bucket that is not there: {trouble.filename}. Make it, or mend its name."
+        yield Error(said, id="icosa.ICOSA_FILES")
+    elif trouble:
+        yield Warning(f"ICOSA_FILES: {trouble.strerror}. Files can be neither sent nor read.", id="icosa.ICOSA_FILES")
 
 
 def _doubtful() -> Iterator[tuple[str, str]]:

@@ -102,6 +102,14 @@ class Bucket(Store, S3Storage):  # type: ignore[misc]  # django-storages has no 
     def is_there(self) -> bool:
         return True
 
+    def trouble(self) -> OSError | None:
+        try:
+            with _said(self.bucket_name):
+                self.connection.meta.client.head_bucket(Bucket=self.bucket_name)
+        except OSError as error:
+            return error
+        return None
+
     @property
     def work_folder(self) -> Path:
         """In the data folder of this host."""

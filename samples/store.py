@@ -76,6 +76,10 @@ class Store(Storage):
         """Whether this host has the lab's files at all: one that only screens does not."""
         raise NotImplementedError
 
+    def trouble(self) -> OSError | None:
+        """Why it cannot be used; FileNotFoundError where it is not there at all."""
+        return None
+
     @property
     def work_folder(self) -> Path:
         """Of this host, on a disk with room for what is large and passing."""
