@@ -34,7 +34,7 @@ from screening.models.jobs import Job
 from tests.buckets import KEYS, S3Server
 from tests.buckets import s3_server as s3_server
 from tests.factories import UserFactory, make_pattern, pattern_text
-from tests.screening.frozen import freeze, make_set
+from tests.screening.frozen import make_set
 from tests.screening.test_packed_files import zipped
 
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("bucket")]
@@ -95,7 +95,7 @@ def test_a_large_file_is_read_in_pieces_from_anywhere(bucket: str) -> None:
 
 def test_an_archive_is_taken_out_of_the_bucket(bucket: str, client: Client, s3_server: S3Server) -> None:
     client.force_login(UserFactory.create(roles=["member"]))
-    upload = SimpleUploadedFile("june.zip", zipped(("a.xy", pattern_text(3)), ("b.xy", pattern_text(4))))
+    upload = SimpleUploadedFile("june.zip", zipped(("a.xy", pattern_text(3)), ("b.xy", pattern_text(4))).read())
     client.post("/upload/", {"files": [upload]})
     assert any("/archives/" in name for name in s3_server.names_in(bucket))
     client.post(f"/runs/{ScreeningRun.objects.get().pk}/unpack/")
@@ -106,9 +106,7 @@ def test_an_archive_is_taken_out_of_the_bucket(bucket: str, client: Client, s3_s
 
 def test_an_export_is_made_downloaded_taken_in_and_removed(bucket: str, client: Client, s3_server: S3Server) -> None:
     curator = UserFactory.create(roles=["curator"])
-    dataset = make_set(curator)
-    freeze(dataset, curator)
-    export = DatasetExport.objects.ask(dataset, curator, Wanted(originals=True))
+    export = DatasetExport.objects.ask(make_set(curator), curator, Wanted(originals=True))
     jobs.do_waiting()
     export.refresh_from_db()
     assert export.state == Job.State.DONE, export.reason
@@ -137,6 +135,7 @@ def test_check_files_finds_what_is_missing_altered_and_of_no_row(bucket: str, s3
     assert report.orphaned == [], "what came within the hour may get its row yet"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_backup_holds_what_the_bucket_holds_and_gives_it_back(
     bucket: str, s3_server: S3Server, tmp_path: Path
 ) -> None:
