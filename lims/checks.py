@@ -47,13 +47,10 @@ def stop_if_wrong() -> None:
 
 
 def _files_trouble() -> Iterator[CheckMessage]:
-    """A bucket that is absent stops the start; one that does not answer for now does not: most of the lab needs no files."""
-    trouble = store.trouble()
-    if isinstance(trouble, FileNotFoundError):
-        said = f"ICOSA_FILES names a bucket that is not there: {trouble.filename}. Make it, or mend its name."
-        yield Error(said, id="icosa.ICOSA_FILES")
-    elif trouble:
-        yield Warning(f"ICOSA_FILES: {trouble.strerror}. Files can be neither sent nor read.", id="icosa.ICOSA_FILES")
+    """A bucket that is absent or open stops the start; one that does not answer for now does not: most of the lab needs no files."""
+    if trouble := store.trouble():
+        kind = Warning if trouble.may_pass else Error
+        yield kind(f"ICOSA_FILES: {trouble.said}", id="icosa.ICOSA_FILES")
 
 
 def _doubtful() -> Iterator[tuple[str, str]]:
@@ -73,7 +70,7 @@ def _doubtful() -> Iterator[tuple[str, str]]:
             )
         if settings.BACKUP_FOLDER and not shutil.which("pg_dump"):
             yield "ICOSA_BACKUP", "ICOSA_BACKUP is set and pg_dump is not installed: apt-get install postgresql-client."
-    if settings.BACKUP_FOLDER and _one_disk(Path(settings.BACKUP_FOLDER), settings.DATA_DIR):
+    if settings.BACKUP_FOLDER and _one_disk(Path(settings.BACKUP_FOLDER), store.disk or settings.DATA_DIR):
         yield "ICOSA_BACKUP", "ICOSA_BACKUP lies on the same disk as the data: a disk that breaks takes both."
 
 

@@ -57,7 +57,7 @@ class SpawningSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
             if self.task_queue.empty():  # else the tasks in it are the test
                 name = uuid4().hex
                 self.task_queue.put(
-                    {"id": name, "name": name, "func": "screening.tasks.beat", "args": (), "kwargs": {}, "save": False}
+                    {"id": name, "name": name, "func": "screening.tasks.look", "args": (), "kwargs": {}, "save": False}
                 )
 
 

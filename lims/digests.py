@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from django_q.models import Schedule
 
 from samples.models import Notice
+from screening.schedules import keep_scheduled
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +36,11 @@ def send_every_day() -> None:
         return
     now = timezone.localtime()
     first = timezone.make_aware(datetime.combine(now.date(), SENT_AT))
-    Schedule.objects.get_or_create(
-        name=SCHEDULE,
-        defaults={
-            "func": "lims.digests.send_digests",
-            "schedule_type": Schedule.DAILY,
-            "repeats": -1,
-            "next_run": first if first > now else first + timedelta(days=1),
-        },
+    keep_scheduled(
+        SCHEDULE,
+        "lims.digests.send_digests",
+        schedule_type=Schedule.DAILY,
+        first_run=first if first > now else first + timedelta(days=1),
     )
 
 

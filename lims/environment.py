@@ -29,6 +29,8 @@ ROLES = ("member", "reviewer", "microscopist", "curator", "admin")
 """As in lims/roles.py, which needs the settings that are read here; a test compares them."""
 
 YES, NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+FILES_MARKER = "icosa-files"
+"""As in samples/store.py, which needs the settings that are read here."""
 SHORTEST_TOKEN = 20
 SHORTEST_SECRET_KEY = 50
 UNSET_KEY_SAID = (
@@ -235,15 +237,21 @@ def files_place(value: str) -> FilesPlace:
     parts = urlsplit(value)
     if parts.scheme == "s3":
         return FilesPlace(bucket=_bucket(parts.netloc, parts.path, parse_qs(parts.query)))
-    if not Path(value).is_absolute():
+    folder = Path(value)
+    if not folder.is_absolute():
         raise ValueError(
             f"must be a whole path that begins with /, or s3://bucket?endpoint=https://s3.lab.example, not “{value}”."
         )
-    if not Path(value).is_dir():
+    if not folder.is_dir():
         raise ValueError(f"names a folder that is not there: {value}. Make it once, or mount it.")
     if not os.access(value, os.R_OK | os.W_OK | os.X_OK):
         raise ValueError(f"names a folder where we may not write: {value}. Give it to the user that Icosa runs as.")
-    return FilesPlace(folder=Path(value).resolve())
+    if not (folder / FILES_MARKER).is_file():
+        raise ValueError(
+            f"names a folder without the file {FILES_MARKER}: {value}. Either the share is not mounted on this host: mount"
+            f" it. Or this is the folder's first day: say so once, by touch {folder / FILES_MARKER}"
+        )
+    return FilesPlace(folder=folder.resolve())
 
 
 def _bucket(name: str, prefix: str, said: dict[str, list[str]]) -> dict[str, str]:

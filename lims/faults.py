@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from lims.request_ids import route_of
 from lims.schema import fit, not_serving
+from samples.store import StoreAwayError
 from samples.xrd.sentences import sentence
 
 OF_THE_DATABASE = (InterfaceError, OperationalError, ProgrammingError)
@@ -22,6 +23,10 @@ DISK_FULL = "53100"
 """PostgreSQL's code for it."""
 
 WAS_AWAY = sentence("The database was away for a moment and is back. What you did last was not saved: do it again.")
+FILES_ARE_AWAY = sentence(
+    "The lab's store of files does not answer. What you did last was not saved, and everything from before is still there."
+    " Try again in a few minutes; if it stays so, tell an administrator."
+)
 DISK_IS_FULL = sentence(
     "The disk is full. What you did last was not saved, and everything from before is still there. Make room in the lab's"
     " data folder or on the disk of its database; then it goes on by itself."
@@ -52,6 +57,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if is_full_disk(error):
         return not_serving(request, DISK_IS_FULL, status=507)
+    if isinstance(error, StoreAwayError):
+        return not_serving(request, FILES_ARE_AWAY)
     if isinstance(error, OF_THE_DATABASE) and (misfit := fit.look()):
         return not_serving(request, misfit)
     if is_lost_connection(error):

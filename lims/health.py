@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lims.schema import fit
+from samples.store import store
 from screening.models import ScreeningResult, WorkerHeartbeat
 
 QUEUE_AGE_LIMIT = timedelta(minutes=10)
@@ -75,5 +76,6 @@ def nearly_full() -> int | None:
 
 
 def disk_free() -> int:
-    """Bytes that are free where the data lies."""
-    return shutil.disk_usage(settings.DATA_DIR).free
+    """Bytes that are free where the data lies; of the fuller disk, where the files have one of their own."""
+    places = {settings.DATA_DIR, store.disk or settings.DATA_DIR}
+    return min(shutil.disk_usage(place).free for place in places)

@@ -13,7 +13,8 @@ from django.db import connections
 from django.db.models import FileField
 
 from samples.models import PatternFile
-from samples.store import store
+from samples.store import StoreAwayError, store
+from samples.xrd.sentences import sentence
 from screening.models import PackedFolder
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -80,8 +81,18 @@ class FilesReport:
         return not (self.missing or self.altered or self.orphaned)
 
 
+class StoreTroubleError(Exception):
+    """All files are out of reach, so that nothing can be said of any; ``.sentence`` says why."""
+
+    def __init__(self, said: str) -> None:
+        self.sentence = sentence("The kept files cannot be looked at. %(said)s", said=said)
+        super().__init__(str(self.sentence))
+
+
 def check_files() -> FilesReport:
     """Read every file that a row names, and look for files that none does.  Nothing is changed or deleted."""
+    if trouble := store.trouble():
+        raise StoreTroubleError(trouble.said)
     before = (time.time() - ARRIVING_FOR) * 1e9
     missing, altered, named = [], [], set()
     for kept in named_files():
@@ -91,6 +102,8 @@ def check_files() -> FilesReport:
         except FileNotFoundError:
             if not (kept.is_passing and not PackedFolder.objects.on_disk().filter(content=kept.name).exists()):
                 missing.append(f"missing: {kept.name}, of {kept.what}")
+        except StoreAwayError as error:
+            raise StoreTroubleError(f"It went away meanwhile: {error.strerror}") from error
         except OSError as error:
             altered.append(f"not readable: {kept.name}, of {kept.what}: {error.strerror}")
         else:

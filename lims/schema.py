@@ -58,11 +58,16 @@ class Fit:
 
 fit = Fit()
 
+OTHER_KEY = sentence(
+    "The SECRET_KEY of this host is not that of the lab's other hosts: what they sign, sessions and jobs, is worth nothing here."
+    " Set the same SECRET_KEY on each host. Where it was changed on purpose, on all of them, run once: python manage.py"
+    " new_secret_key"
+)
 UNREACHABLE = sentence("The database does not answer. Start it, or mend DATABASE_URL; the lab goes on by itself then.")
 
 
 def find_misfit() -> Sentence | None:
-    """Why program and database do not belong together; one question to the database."""
+    """Why program and database do not belong together, or this host and the others; two questions to the database."""
     applied = set(MigrationRecorder(connection).applied_migrations())
     known = migrations_of_program()
     unknown = sorted(f"{app}.{name}" for app, name in applied - known if app in OUR_APPS)
@@ -79,7 +84,9 @@ def find_misfit() -> Sentence | None:
             " python manage.py migrate",
             n=len(known - applied),
         )
-    return None
+    from lims.models.key_marks import KeyMark  # this module is read before the tables are known
+
+    return None if KeyMark.objects.is_ours() else OTHER_KEY
 
 
 @cache

@@ -29,6 +29,7 @@
 | ICOSA_DEMO          | 0                   | 1 shows the demo people and their passwords on the sign-in page      |
 | ICOSA_TIME_ZONE     | UTC                 | the lab's time zone                                                  |
 | ICOSA_LANGUAGE      | en                  | en or ja, for people whose browser names neither                     |
+| ICOSA_HOST_NAME     | the machine's own   | what this host is called on the lab's pages; containers have names that nobody knows |
 | ICOSA_WORKERS       | number of cores     | worker processes that screen on this host                            |
 | ICOSA_DEVICE        | cuda if seen, else cpu | what the network runs on                                          |
 | ICOSA_ADDRESS       | as the page was asked for | where people and phones reach the lab, for labels: https://lab.example  |
@@ -56,6 +57,7 @@
 
 import contextlib
 import os
+import socket
 from datetime import time, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -251,12 +253,12 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True  # a checkout serves its own static files, with no step to collect them
 # No MEDIA_URL: every file goes through a view that asks for permission.
-FILES = environment.setting("ICOSA_FILES", environment.FilesPlace(folder=DATA_DIR / "files"), environment.files_place)
+FILES = environment.setting("ICOSA_FILES", environment.FilesPlace(), environment.files_place)
 MEDIA_ROOT = FILES.folder or DATA_DIR / "files"
 STORAGES = {
     "default": {"BACKEND": "samples.bucket.Bucket", "OPTIONS": FILES.bucket}
     if FILES.bucket
-    else {"BACKEND": "samples.store.Folder"},
+    else {"BACKEND": "samples.store.Folder", "OPTIONS": {"is_shared": bool(FILES.folder)}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
@@ -339,6 +341,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+HOST_NAME = environment.text("ICOSA_HOST_NAME", socket.gethostname())[:200]
 SCREENING_WORKERS = environment.setting("ICOSA_WORKERS", os.cpu_count() or 1, environment.whole_number)
 SCREENING_DEVICE = environment.setting("ICOSA_DEVICE", "auto", environment.device)
 TRASH_DAYS = environment.setting("ICOSA_TRASH_DAYS", 30, environment.whole_number)

@@ -23,6 +23,7 @@ from samples.models import SheetImport
 from samples.requests import SignedInRequest
 from screening.models import FollowUp, SavedView
 from screening.models.follow_ups import FollowUpQuerySet
+from screening.schedules import keep_scheduled
 
 SCHEDULE = "empty the trash"
 
@@ -62,9 +63,7 @@ def empty() -> int:
 
 def empty_every_day() -> None:
     """Have the cluster do it."""
-    Schedule.objects.get_or_create(
-        name=SCHEDULE, defaults={"func": "lims.trash.empty", "schedule_type": Schedule.DAILY, "repeats": -1}
-    )
+    keep_scheduled(SCHEDULE, "lims.trash.empty", schedule_type=Schedule.DAILY)
 
 
 def _purgeable() -> FollowUpQuerySet:

@@ -74,14 +74,16 @@ def follow_ups_for(person: User) -> FollowUpQuerySet:
     return unfinished.filter(Q(assigned_to=person) | Q(due_on__lt=timezone.localdate())).by_urgency()
 
 
-def machines() -> dict[str, int | datetime | ArchiveScreening | None]:
+def machines() -> dict[str, int | datetime | list[str] | ArchiveScreening | None]:
     """Workers and trainers that are alive, what people wait for, and the archive that they screen besides."""
     waiting = ScreeningResult.objects.not_done().awaiting().filter(priority__lt=ScreeningResult.Priority.RESCREEN)
     queue = waiting.aggregate(n=Count("pk"), oldest=Min("queued_at"))
     active = Q(state__in=TrainingRun.ACTIVE)
+    hosts = list(WorkerHeartbeat.objects.alive().values_list("host", flat=True))
     trainings = TrainingRun.objects.unfinished().aggregate(n=Count("pk"), n_active=Count("pk", filter=active))
     return {
-        "n_workers": WorkerHeartbeat.objects.alive().count(),
+        "n_workers": len(hosts),
+        "worker_hosts": sorted(set(hosts)),
         "n_trainers": TrainerHeartbeat.objects.alive().count(),
         "n_trainings": trainings["n"],
         "n_active_trainings": trainings["n_active"],

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from lims.clocks import wrong_by
 from lims.health import disk_free
 from lims.models import Fault, Upkeep
 from samples.requests import SignedInRequest
@@ -32,6 +33,7 @@ def well_being(request: SignedInRequest) -> HttpResponse:
         "backup_light": Upkeep.objects.light(),
         "backup_folder": settings.BACKUP_FOLDER,
         "upkeep": Upkeep.objects.newest_of_each_task(),
+        "clock_wrong_by": wrong_by(),
         "drift_warnings": newest_warnings(request.user),
         "faults": Fault.objects.open()[:SHOWN],
         "failed_jobs": failed_jobs()[:SHOWN],

@@ -12,7 +12,7 @@ from django.db.models import CharField, F, Func
 from mlmodels.models import Dataset, content_sha256
 from samples.models import PatternFile, ReadingArrays
 from samples.models.readings import arrays_sha256
-from samples.store import store
+from samples.store import StoreAwayError, store
 from samples.xrd.sentences import Sentence, sentence
 
 READINGS_AT_ONCE = 500
@@ -116,6 +116,8 @@ def _files(wanted: Sequence[str]) -> Iterator[dict[str, str]]:
 def _sha256_on_disk(name: str) -> str | None:
     try:
         return store.sha256_of(name)
+    except StoreAwayError:
+        raise
     except OSError:
         return None
 

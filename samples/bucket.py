@@ -18,17 +18,19 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from django.conf import settings
 from django.core.files.base import File
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
-from samples.store import Store, StoredAs
+from samples.store import Store, StoreAwayError, StoredAs, Trouble
 
 READ_AT_ONCE = 1024 * 1024
 ABANDONED_AFTER = 24 * 3600
 """Seconds after which what a killed process left in the passing folder goes."""
+
+NOT_FOUND, FORBIDDEN, SERVER_FAULT = 404, 403, 500
 
 CLIENT = Config(
     signature_version="s3v4",
@@ -102,13 +104,34 @@ class Bucket(Store, S3Storage):  # type: ignore[misc]  # django-storages has no 
     def is_there(self) -> bool:
         return True
 
-    def trouble(self) -> OSError | None:
+    def trouble(self) -> Trouble | None:
+        """Asked of the bucket as we use it, and of one object as a stranger would."""
+        name = self.bucket_name
         try:
-            with _said(self.bucket_name):
-                self.connection.meta.client.head_bucket(Bucket=self.bucket_name)
-        except OSError as error:
-            return error
+            client = self.connection.meta.client
+            client.head_bucket(Bucket=name)
+            listed = client.list_objects_v2(Bucket=name, Prefix=self.location, MaxKeys=1).get("Contents", [])
+            if listed and self._is_given_to_strangers(listed[0]["Key"]):
+                return Trouble(f"Anybody can read the bucket {name} without a key. Make it private.", may_pass=False)
+        except NoCredentialsError:
+            said = (
+                f"There is no key for the bucket {name}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give"
+                " this machine a role that may use it."
+            )
+            return Trouble(said, may_pass=False)
+        except ClientError as error:
+            return _refused(name, _status_of(error))
+        except BotoCoreError as error:
+            return Trouble(f"The bucket {name} does not answer: {error}", may_pass=True)
         return None
+
+    def _is_given_to_strangers(self, key: str) -> bool:
+        stranger = self.unsigned_connection.meta.client
+        try:
+            stranger.get_object(Bucket=self.bucket_name, Key=key, Range="bytes=0-0")["Body"].close()
+        except ClientError:
+            return False
+        return True
 
     @property
     def work_folder(self) -> Path:
@@ -208,12 +231,24 @@ def _said(name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status == 404:
+        if _status_of(error) == NOT_FOUND and error.response.get("Error", {}).get("Code") != "NoSuchBucket":
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
-        raise OSError(errno.EIO, f"the bucket refused: {error}", name) from error
+        raise StoreAwayError(errno.EIO, f"the bucket refused: {error}", name) from error
     except BotoCoreError as error:
-        raise OSError(errno.EIO, f"the bucket does not answer: {error}", name) from error
+        raise StoreAwayError(errno.EIO, f"the bucket does not answer: {error}", name) from error
+
+
+def _status_of(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _refused(bucket: str, status: int) -> Trouble:
+    if status == NOT_FOUND:
+        return Trouble(f"The bucket {bucket} is not there. Make it, or mend its name.", may_pass=False)
+    if status == FORBIDDEN:
+        said = f"The bucket {bucket} refuses this key. Mend AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or let the key"
+        return Trouble(f"{said} list, read, write and delete there.", may_pass=False)
+    return Trouble(f"The bucket {bucket} answers with the status {status}.", may_pass=status >= SERVER_FAULT)
 
 
 def _nanoseconds(moment: Any) -> int:

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from django.conf import settings
 from django.core.files.base import File
 
-from samples.store import CHUNK, store
+from samples.store import CHUNK, StoreAwayError, store
 from samples.xrd.sentences import PatternFileError
 
 NAME_LENGTH = 200
@@ -43,6 +43,8 @@ class Original:
             )
         try:
             return cast("BinaryIO", store.open(self.name))
+        except StoreAwayError:
+            raise
         except OSError as error:
             raise MissingOriginalError(
                 "The original file cannot be read from the lab's folder: %(error)s. Tell an administrator: manage.py"

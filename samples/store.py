@@ -22,6 +22,21 @@ from django.core.files.storage import FileSystemStorage, Storage, default_storag
 
 CHUNK = 1024 * 1024
 
+MARKER = "icosa-files"
+"""Made once in a folder that hosts share: where it is absent, the share is not mounted, and nobody may write below it."""
+
+
+class StoreAwayError(OSError):
+    """All of the lab's files are out of reach for now; nothing is said of any one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why the store cannot be used, in a sentence. may_pass: it may go by itself, and most of the lab works without"""
+
+    said: str
+    may_pass: bool
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAs:
@@ -76,14 +91,19 @@ class Store(Storage):
         """Whether this host has the lab's files at all: one that only screens does not."""
         raise NotImplementedError
 
-    def trouble(self) -> OSError | None:
-        """Why it cannot be used; FileNotFoundError where it is not there at all."""
-        return None
+    def trouble(self) -> Trouble | None:
+        """Why it cannot be used, asked now."""
+        raise NotImplementedError
 
     @property
     def work_folder(self) -> Path:
-        """Of this host, on a disk with room for what is large and passing."""
+        """On a disk with room for what is large and passing."""
         raise NotImplementedError
+
+    @property
+    def disk(self) -> Path | None:
+        """A folder on the disk that fills as files come in; None where that is not ours to watch."""
+        return None
 
     def read(self, name: str) -> bytes:
         with self.open(name) as file:
@@ -122,7 +142,11 @@ class Store(Storage):
 
 
 class Folder(Store, FileSystemStorage):
-    """MEDIA_ROOT."""
+    """MEDIA_ROOT. is_shared: it comes from elsewhere, and holds MARKER"""
+
+    def __init__(self, *, is_shared: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_shared = is_shared
 
     @property
     def root(self) -> Path:
@@ -130,6 +154,7 @@ class Folder(Store, FileSystemStorage):
 
     @contextmanager
     def arriving(self, below: str) -> Iterator[Path]:
+        self._refuse_unless_mounted()
         path = self.root / below / f".{uuid4().hex}.part"
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -144,6 +169,7 @@ class Folder(Store, FileSystemStorage):
 
     @contextmanager
     def making(self, name: str) -> Iterator[Path]:
+        self._refuse_unless_mounted()
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path
@@ -152,10 +178,12 @@ class Folder(Store, FileSystemStorage):
     def at_hand(self, name: str) -> Iterator[Path]:
         path = Path(self.path(name))
         if not path.is_file():
+            self._refuse_unless_mounted()
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         yield path
 
     def reserve(self, below: str) -> None:
+        self._refuse_unless_mounted()
         (self.root / below).mkdir(parents=True, exist_ok=True)
 
     def is_reserved(self, below: str) -> bool:
@@ -174,18 +202,39 @@ class Folder(Store, FileSystemStorage):
 
     def all_files(self) -> Iterator[StoredAs]:
         for path in sorted(self.root.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path != self.root / MARKER:
                 said = path.stat()
                 yield StoredAs(str(path.relative_to(self.root)), said.st_size, said.st_mtime_ns)
 
     def is_there(self) -> bool:
-        return self.root.is_dir()
+        return (self.root / MARKER).is_file() if self.is_shared else self.root.is_dir()
+
+    def trouble(self) -> Trouble | None:
+        if self.is_shared and not self.is_there():
+            return Trouble(f"The folder {self.root} is not what it was: is the share mounted?", may_pass=True)
+        return None
 
     @property
     def work_folder(self) -> Path:
+        self._refuse_unless_mounted()
         folder = self.root / "exports"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def disk(self) -> Path | None:
+        return self.root if self.root.is_dir() else None
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        try:
+            return cast("File[bytes]", super()._open(name, mode))  # type: ignore[misc]  # django-stubs leaves it out
+        except FileNotFoundError:
+            self._refuse_unless_mounted()
+            raise
+
+    def _refuse_unless_mounted(self) -> None:
+        if self.is_shared and not self.is_there():
+            raise StoreAwayError(errno.ENODEV, "the shared folder is not mounted on this host", str(self.root))
 
     def path_of(self, name: str) -> str:
         return self.path(name)

@@ -8,12 +8,19 @@ from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
+from screening.schedules import keep_scheduled
+
 BELL = "screening.tasks.screen_waiting"
 THUMBNAIL_BELL = "screening.thumbnails.make_waiting"
 JOB_BELL = "screening.exports.jobs.do_waiting"
 JOB_BELL_OF_EVERY_MINUTE = "screening.exports.jobs.ring_if_any_waits"
 JOB_SECONDS = 24 * 3600
 """What a worker has for the jobs that wait, in the place of django-q2's few minutes."""
+BELLS_OF_EVERY_MINUTE = {
+    "screen what waits": BELL,
+    "make the thumbnails that wait": THUMBNAIL_BELL,
+    "export and import what waits": JOB_BELL_OF_EVERY_MINUTE,
+}
 PROOF_BELL = "screening.proving.prove_waiting"
 PROOF_TIMEOUT = 3600
 """Seconds: an evaluation takes minutes, and holds the worker's heart beating itself."""
@@ -56,18 +63,8 @@ def ring_proofs() -> None:
 
 def ring_every_minute() -> None:
     """Have the cluster ring by itself too, so that a bell that got lost delays and never loses."""
-    Schedule.objects.update_or_create(
-        name="screen what waits",
-        defaults={"func": BELL, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
-    )
-    Schedule.objects.update_or_create(
-        name="make the thumbnails that wait",
-        defaults={"func": THUMBNAIL_BELL, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
-    )
-    Schedule.objects.update_or_create(
-        name="export and import what waits",
-        defaults={"func": JOB_BELL_OF_EVERY_MINUTE, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
-    )
+    for name, bell in BELLS_OF_EVERY_MINUTE.items():
+        keep_scheduled(name, bell, schedule_type=Schedule.MINUTES, minutes=1)
 
 
 def _rings_already(bell: str = BELL) -> bool:

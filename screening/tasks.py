@@ -169,6 +169,16 @@ def write(
         ScreeningResult.objects.filter(pk__in=fresh).tell_followers()
 
 
+def look() -> None:
+    """What an idle process does every few seconds: give a sign of life, and join in where rows wait that no bell told it of.
+
+    The cluster of another host may hold the bell, before processes that are all at work.
+    """
+    beat()
+    if ScreeningResult.objects.claimable().exists():
+        screen_waiting()
+
+
 def beat() -> None:
     """Give a sign of life: a task came through the cluster's own queue, or a batch was screened.  And ring for lost rows."""
     _heartbeat().update(beat_at=timezone.now())

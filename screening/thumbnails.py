@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from samples.store import StoreAwayError, store
 from screening.models import EvidenceFile
 
 MOST_AT_ONCE = 50
@@ -9,9 +12,15 @@ MOST_AT_ONCE = 50
 
 
 def make_waiting() -> None:
-    """A second delivery of the same bell finds nothing to do; an image that kills its worker is tried three times."""
-    for _turn in range(MOST_AT_ONCE):
-        image = EvidenceFile.objects.claim()
-        if image is None:
-            return
-        image.make_thumbnail()
+    """A second delivery of the same bell finds nothing to do; an image that kills its worker is tried three times.
+
+    A host without the lab's files leaves it to those that have them.
+    """
+    not_here: list[int] = []
+    with suppress(StoreAwayError):
+        for _turn in range(MOST_AT_ONCE if store.is_there() else 0):
+            image = EvidenceFile.objects.exclude(pk__in=not_here).claim()
+            if image is None:
+                return
+            if not image.make_thumbnail():
+                not_here.append(image.pk)

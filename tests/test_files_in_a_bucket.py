@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.conf import settings as lab_settings
-from django.core.checks import run_checks
+from django.core.checks import CheckMessage, run_checks
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -21,7 +23,7 @@ from pytest_django import Settings
 from lims import environment
 from lims.backup.making import make_backup
 from lims.backup.restoring import _put_back
-from lims.backup.vault import Vault
+from lims.backup.vault import BackupError, Vault
 from lims.checks import TAG
 from lims.kept_files import check_files
 from mlmodels.export.writing import Wanted
@@ -78,7 +80,7 @@ def test_people_get_their_files_through_the_lab_alone(bucket: str, client: Clien
     assert client.get(address).status_code == 302, "nobody who is not signed in"
     client.force_login(UserFactory.create(roles=["member"]))
     answer = client.get(address)
-    assert b"".join(answer) == content  # type: ignore[call-overload]
+    assert b"".join(answer) == content
     assert answer["Content-Length"] == str(len(content))
     assert answer["Content-Disposition"] == 'attachment; filename="scan.xy"'
 
@@ -111,10 +113,10 @@ def test_an_export_is_made_downloaded_taken_in_and_removed(bucket: str, client: 
     export.refresh_from_db()
     assert export.state == Job.State.DONE, export.reason
     client.force_login(curator)
-    archive = b"".join(client.get(f"/exports/{export.pk}/download/"))  # type: ignore[call-overload]
+    archive = b"".join(client.get(f"/exports/{export.pk}/download/"))
     assert hashlib.sha256(archive).hexdigest() == export.sha256
     part = client.get(f"/exports/{export.pk}/parts/manifest.json/")
-    assert b"sha256" in b"".join(part)  # type: ignore[call-overload]
+    assert b"sha256" in b"".join(part)
     sent = DatasetImport.objects.receive(ContentFile(archive, "again.eln"), curator)
     jobs.do_waiting()
     sent.refresh_from_db()
@@ -173,34 +175,91 @@ def test_another_host_with_an_empty_data_folder_reads_the_same_files(
     assert done.stdout.strip() == original.sha256, done.stderr
 
 
-def test_a_bucket_that_is_absent_is_said(bucket: str, settings: Settings) -> None:
-    assert [message for message in run_checks(tags=[TAG]) if message.id == "icosa.ICOSA_FILES"] == []
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {"BACKEND": "samples.bucket.Bucket", "OPTIONS": {**settings.FILES.bucket, "bucket_name": "nowhere"}},
-    }
-    said = [message for message in run_checks(tags=[TAG]) if message.id == "icosa.ICOSA_FILES"]
-    assert "ICOSA_FILES names a bucket that is not there: nowhere." in said[0].msg
-    assert said[0].is_serious()
+def said_of_files() -> list[CheckMessage]:
+    return [message for message in run_checks(tags=[TAG]) if message.id == "icosa.ICOSA_FILES"]
 
 
-def test_a_bucket_that_does_not_answer_is_doubted_and_refuses_uploads_with_an_oserror(
-    bucket: str, settings: Settings
+@pytest.fixture
+def elsewhere(settings: Settings) -> Callable[..., None]:
+    """Have the lab use another bucket, or another way to it."""
+
+    def change(**options: str) -> None:
+        default = {"BACKEND": "samples.bucket.Bucket", "OPTIONS": {**settings.FILES.bucket, **options}}
+        settings.STORAGES = {**settings.STORAGES, "default": default}
+
+    return change
+
+
+def test_a_bucket_that_is_absent_stops_the_start(bucket: str, elsewhere: Callable[..., None]) -> None:
+    assert said_of_files() == []
+    elsewhere(bucket_name="nowhere")
+    (said,) = said_of_files()
+    assert said.msg == "ICOSA_FILES: The bucket nowhere is not there. Make it, or mend its name."
+    assert said.is_serious()
+
+
+def test_a_bucket_that_strangers_can_read_stops_the_start(bucket: str, s3_server: S3Server) -> None:
+    keep(pattern_text(8))
+    assert said_of_files() == []
+    s3_server.open_to_everybody(bucket)
+    (said,) = said_of_files()
+    assert said.msg == f"ICOSA_FILES: Anybody can read the bucket {bucket} without a key. Make it private."
+    assert said.is_serious()
+
+
+def test_a_bucket_without_a_key_stops_the_start(
+    bucket: str, elsewhere: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**settings.FILES.bucket, "endpoint_url": "http://127.0.0.1:9"}
-    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "samples.bucket.Bucket", "OPTIONS": options}}
-    said = [message for message in run_checks(tags=[TAG]) if message.id == "icosa.ICOSA_FILES"]
-    assert "does not answer" in said[0].msg
-    assert not said[0].is_serious(), "pages and workers need no files"
-    with pytest.raises(OSError, match="does not answer"):
-        keep(pattern_text(7))
-    assert not PatternFile.objects.exists()
+    for key in KEYS:
+        monkeypatch.delenv(key)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    elsewhere()
+    (said,) = said_of_files()
+    assert "There is no key for the bucket" in said.msg
+    assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in said.msg
+    assert said.is_serious()
+
+
+def test_a_key_that_the_bucket_refuses_stops_the_start(bucket: str, s3_server: S3Server) -> None:
+    with s3_server.trusting_nobody():
+        (said,) = said_of_files()
+    assert f"The bucket {bucket} refuses this key. Mend AWS_ACCESS_KEY_ID" in said.msg
+    assert said.is_serious()
+
+
+def test_a_bucket_that_does_not_answer_is_doubted_refuses_uploads_and_judges_no_file(
+    bucket: str, elsewhere: Callable[..., None], client: Client, tmp_path: Path
+) -> None:
+    make_pattern(name="one.xy")
+    elsewhere(endpoint_url="http://127.0.0.1:9")
+    (said,) = said_of_files()
+    assert "does not answer" in said.msg
+    assert not said.is_serious(), "most pages and the workers need no files"
+    client.force_login(UserFactory.create(roles=["member"]))
+    client.raise_request_exception = False
+    answer = client.post("/upload/", {"files": [SimpleUploadedFile("new.xy", pattern_text(7))]})
+    assert answer.status_code == 503
+    assert "store of files does not answer. What you did last was not saved" in answer.text
+    assert PatternFile.objects.count() == 1
+    with pytest.raises(CommandError, match="The kept files cannot be looked at"):
+        call_command("check_files")
+    with pytest.raises(BackupError, match="no backup was made"):
+        make_backup(tmp_path / "backups", "")
+
+
+def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"not installed: pip install -r requirements-s3\.txt"):
+        environment.files_place("s3://lab")
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
         ("files", "must be a whole path"),
+        ("gs://lab", "must be a whole path that begins with /, or s3://bucket"),
         ("/nowhere/at/all", "names a folder that is not there"),
         ("s3://", "names no bucket"),
         ("s3://lab?endpont=https://s3.lab.example", "only endpoint and region are known"),

@@ -6,8 +6,8 @@ from lims.settings import *  # noqa: F403
 
 WORKER_BEAT = 0.3
 WORKER_SILENCE = 4.0
-SCREENING_LEASE = 4.0
-SCREENING_WORKERS = 2
+SCREENING_LEASE = float(os.environ.get("SCREENING_LEASE", "4"))
+SCREENING_WORKERS = int(os.environ.get("SCREENING_WORKERS", "2"))
 TRAINING_LEASE = 4.0
 TRAINING_BEAT = 0.2
 TRAINING_SAVE_EVERY = 0.0  # after each step

@@ -63,6 +63,11 @@ class Made:
 
 def make_backup(folder: Path, key: str) -> Made:
     """Add a backup of the lab as it is now to ``folder``; nothing counts before the list of it is written, last."""
+    if trouble := store.trouble():
+        raise BackupError(
+            "The lab's files cannot be read, so no backup was made. Those from before are as they were. %(said)s",
+            said=trouble.said,
+        )
     vault = Vault.begin(folder, key)
     with vault.locked(), space_of_its_own() as side, _no_room_said(folder):
         for _attempt in range(ATTEMPTS):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 
 from lims.backup import database
 from lims.backup.making import space_of_its_own
 from lims.backup.vault import Backup, BackupError, DamagedPieceError, StoredFile, Vault
+from lims.models import KeyMark
 from lims.schema import OUR_APPS, migrations_of_program
 from samples.store import store
 from screening.models import WorkerHeartbeat
@@ -42,6 +44,8 @@ class Tried:
 
 def restore(folder: Path, key: str, name: str = "", *, replace: bool = False) -> Restored:
     """Files first, then the database: it is in its place only once all that it names is there and every hash was checked."""
+    if trouble := store.trouble():
+        raise BackupError("There is no place for the lab's files, so nothing was restored. %(said)s", said=trouble.said)
     vault = Vault.open(folder, key)
     backup = chosen(vault, name)
     _check_it_belongs_here(backup)
@@ -53,6 +57,7 @@ def restore(folder: Path, key: str, name: str = "", *, replace: bool = False) ->
         os.sync()
         aside = database.load(side)
     _compare_rows(backup, database.rows_of("default"))
+    _forget_the_former_key()
     behind = len(migrations_of_program() - {_split(name) for name in backup.migrations})
     return Restored(backup.name, len(backup.files), sum(backup.rows.values()), aside, behind)
 
@@ -114,6 +119,12 @@ def _check_nothing_is_in_the_way(*, replace: bool) -> None:
         return
     if is_alive:
         raise BackupError("A worker is running. Stop the workers and the web server first, and start them afterwards.")
+
+
+def _forget_the_former_key() -> None:
+    """It went with the machine that the backup was made on, most often."""
+    with suppress(Error), transaction.atomic():  # of an older version
+        KeyMark.objects.forget()
 
 
 def _assemble(vault: Vault, backup: Backup, side: Path) -> None:

@@ -4,6 +4,7 @@ from lims.models.access_links import AccessLink
 from lims.models.api_keys import ApiKey
 from lims.models.audit import AuditEntry, AuditKind
 from lims.models.faults import Fault
+from lims.models.key_marks import KeyMark
 from lims.models.people import PeopleError, Person
 from lims.models.second_factors import RecoveryCode, SecondFactor
 from lims.models.sessions import Session
@@ -16,6 +17,7 @@ __all__ = [
     "AuditEntry",
     "AuditKind",
     "Fault",
+    "KeyMark",
     "PeopleError",
     "Person",
     "RecoveryCode",

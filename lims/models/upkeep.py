@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class UpkeepQuerySet(models.QuerySet["Upkeep"]):
 
         None is written where the database is too old to have the table: a backup before an upgrade must not fail by it.
         """
-        row = Upkeep(task=task, host=socket.gethostname())
+        row = Upkeep(task=task, host=settings.HOST_NAME)
         with suppress(Error), transaction.atomic():
             row.save()
         try:
@@ -50,7 +49,7 @@ class UpkeepQuerySet(models.QuerySet["Upkeep"]):
         """Whether the work of this night is ours; of several hosts, one gets it."""
         try:
             with transaction.atomic():
-                self.create(task=Upkeep.Task.NIGHT, night=night, host=socket.gethostname())
+                self.create(task=Upkeep.Task.NIGHT, night=night, host=settings.HOST_NAME)
         except IntegrityError:
             return False
         return True

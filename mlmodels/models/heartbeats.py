@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import timedelta
 from typing import Self, TypeVar
 
@@ -18,7 +17,7 @@ HeartbeatT = TypeVar("HeartbeatT", bound="Heartbeat", covariant=True)
 class HeartbeatQuerySet(models.QuerySet[HeartbeatT]):
     def register(self) -> HeartbeatT:
         """The row of this process."""
-        return self.get_or_create(host=socket.gethostname(), process_id=os.getpid())[0]
+        return self.get_or_create(host=settings.HOST_NAME, process_id=os.getpid())[0]
 
     def alive(self) -> Self:
         """Those that gave a sign of life of late."""

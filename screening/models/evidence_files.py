@@ -17,6 +17,7 @@ from samples.models.acts import changes_by
 from samples.models.projects import RecordQuerySet
 from samples.models.traced import TracedModel
 from samples.originals import MissingOriginalError, Original, keep, safe_name
+from samples.store import StoreAwayError
 from samples.xrd.sentences import Sentence, sentence
 from screening.bell import ring_thumbnails_on_commit
 from screening.images import DAMAGED, ImageError, ImageFacts, inspect_image, thumbnail_of
@@ -184,16 +185,20 @@ class EvidenceFile(TracedModel):
             setattr(self, name, value)
         self.save(update_fields=["archived_at", *now])
 
-    def make_thumbnail(self) -> None:
-        """Write the thumbnail of an image that was claimed, or why there is none."""
+    def make_thumbnail(self) -> bool:
+        """Write the thumbnail of an image that was claimed, or why there is none; False where its file is not to be had here."""
         try:
             thumbnail = thumbnail_of(self.original.read())
-        except MissingOriginalError:  # the file lies on another host, which does this
+        except (MissingOriginalError, StoreAwayError) as error:  # another host may have it, or this one later
             self._finish(self.Thumbnail.QUEUED, attempts=F("attempts") - 1)
+            if isinstance(error, StoreAwayError):
+                raise
+            return False
         except ImageError as error:
             self._finish(self.Thumbnail.FAILED, trouble=error.sentence.as_json())
         else:
             self._finish(self.Thumbnail.DONE, thumbnail=thumbnail)
+        return True
 
     def _finish(self, state: str, **fields: Any) -> None:
         ours = EvidenceFile.objects.filter(pk=self.pk, leased_until=self.leased_until)

@@ -7,6 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models.heartbeats import Heartbeat, HeartbeatQuerySet
 
+CLOCK_TOLERANCE = 2.0
+"""Seconds: far less than any lease, far more than NTP leaves."""
+
+
+def is_wrong(ahead: float | None) -> bool:
+    """Of a clock that is ``ahead`` (s) of the database's."""
+    return ahead is not None and abs(ahead) > CLOCK_TOLERANCE
+
 
 class WorkerHeartbeatQuerySet(HeartbeatQuerySet["WorkerHeartbeat"]):
     pass
@@ -18,9 +26,15 @@ class WorkerHeartbeat(Heartbeat):
     gpu_use = models.FloatField(_("use of the GPU (%)"), null=True, editable=False)
     gpu_memory = models.FloatField(_("memory of the GPU in use (%)"), null=True, editable=False)
 
+    clock_ahead = models.FloatField(_("how far its clock is ahead of the database's (s)"), null=True, editable=False)
+
     objects = WorkerHeartbeatQuerySet.as_manager()
 
     class Meta(Heartbeat.Meta):
         verbose_name = _("worker")
         verbose_name_plural = _("workers")
         constraints = [models.UniqueConstraint(fields=["host", "process_id"], name="one_heartbeat_a_worker")]
+
+    @property
+    def clock_is_wrong(self) -> bool:
+        return is_wrong(self.clock_ahead)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from lims.checks import TAG
-from lims.kept_files import check_files
+from lims.kept_files import StoreTroubleError, check_files
 from lims.models import Upkeep
 from samples.xrd.sentences import sentence
 
@@ -21,6 +21,12 @@ class Command(BaseCommand):
     requires_system_checks = [TAG]
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._look()
+        except StoreTroubleError as error:
+            raise CommandError(str(error)) from error
+
+    def _look(self) -> None:
         with Upkeep.objects.noted(Upkeep.Task.FILES) as row:
             report = check_files()
             counts = {kind: len(getattr(report, kind)) for kind in ("missing", "altered", "orphaned")}

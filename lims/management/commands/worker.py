@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections
 
-from lims import cluster, gpu, night
+from lims import clocks, cluster, gpu, night
 from lims.digests import send_every_day
 from lims.schema import find_misfit
 from lims.trash import empty_every_day
@@ -127,6 +127,7 @@ class Watchdog:
                     if now > next_note:
                         next_note = now + NOTE_GPU_EVERY
                         gpu.note_use(heartbeat)
+                        clocks.note(heartbeat)
                     if beat != last_beat:
                         lived, last_beat, deadline = True, beat, now + settings.WORKER_SILENCE
             if now > deadline:
