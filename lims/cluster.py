@@ -21,9 +21,12 @@ from django_q import cluster as django_q_cluster
 from django_q.worker import worker
 
 from screening import tasks
+from screening.bell import JOB_BELL, JOB_SECONDS, THUMBNAIL_BELL
 
 logger = logging.getLogger(__name__)
 
+JOBS_EVERY = 60.0
+"""Seconds between two looks of each host at what needs files: exports, imports, thumbnails."""
 STOP_WITHIN = 8.0
 """Seconds in which workers finish the batch that they are at."""
 
@@ -53,12 +56,20 @@ class SpawningSentinel(django_q_cluster.Sentinel):  # type: ignore[misc]
         super().guard()
 
     def _beat(self) -> None:
+        next_jobs = 0.0
         while not self.stop_event.wait(settings.WORKER_BEAT):
-            if self.task_queue.empty():  # else the tasks in it are the test
-                name = uuid4().hex
-                self.task_queue.put(
-                    {"id": name, "name": name, "func": "screening.tasks.look", "args": (), "kwargs": {}, "save": False}
-                )
+            if not self.task_queue.empty():  # then the tasks in it are the test
+                continue
+            self._put("screening.tasks.look")
+            if time.monotonic() > next_jobs:  # of several hosts, one without the lab's files may have got the bell
+                next_jobs = time.monotonic() + JOBS_EVERY
+                self._put(JOB_BELL, timeout=JOB_SECONDS)
+                self._put(THUMBNAIL_BELL)
+
+    def _put(self, func: str, **more: int) -> None:
+        """Give this host's own processes something to do."""
+        name = uuid4().hex
+        self.task_queue.put({"id": name, "name": name, "func": func, "args": (), "kwargs": {}, "save": False, **more})
 
 
 def run() -> None:

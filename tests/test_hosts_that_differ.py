@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 import pytest
 import time_machine
@@ -17,7 +19,8 @@ from django_q.models import Schedule
 from pytest_django import Settings
 
 from lims import clocks, schema
-from lims.models import KeyMark
+from lims.management.commands.migrate import ALONE
+from lims.models import KeyMark, Upkeep
 from screening.bell import BELLS_OF_EVERY_MINUTE, ring_every_minute
 from screening.models import WorkerHeartbeat
 from tests.factories import UserFactory
@@ -25,6 +28,24 @@ from tests.factories import UserFactory
 needs_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="several hosts need PostgreSQL: SQLite is a file of one"
 )
+
+
+T = TypeVar("T")
+
+
+def at_once(n: int, does: Callable[[], T]) -> list[T]:
+    """What ``n`` of them got that did it in the same moment, each on a connection of its own."""
+    barrier = threading.Barrier(n)
+
+    def do(_number: int) -> T:
+        barrier.wait()
+        try:
+            return does()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(n) as doers:
+        return list(doers.map(do, range(n)))
 
 
 @needs_postgresql
@@ -70,17 +91,37 @@ def test_a_clock_that_is_wrong_is_told_on_the_page_and_in_the_log(
 @needs_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_start_at_once_schedule_each_thing_once() -> None:
-    at_once = threading.Barrier(4)
-
-    def start(_number: int) -> None:
-        at_once.wait()
-        ring_every_minute()
-        connection.close()
-
-    with ThreadPoolExecutor(4) as workers:
-        list(workers.map(start, range(4)))
+    at_once(4, ring_every_minute)
     names = Schedule.objects.filter(name__in=BELLS_OF_EVERY_MINUTE).values_list("name", flat=True)
     assert sorted(names) == sorted(BELLS_OF_EVERY_MINUTE)
+
+
+@needs_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_night_falls_to_one_of_the_hosts_that_reach_for_it_at_once() -> None:
+    assert sorted(at_once(4, lambda: Upkeep.objects.claim_night(date(2026, 11, 27)))) == [False, False, False, True]
+
+
+@needs_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_of_two_hosts_that_migrate_one_waits() -> None:
+    said = io.StringIO()
+    with ThreadPoolExecutor(1) as other:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [ALONE])
+            waiting = other.submit(migrate, said)
+            with pytest.raises(TimeoutError):
+                waiting.result(1)
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ALONE])
+        waiting.result(60)
+    assert "Another host migrates this database; waiting for it." in said.getvalue()
+
+
+def migrate(said: io.StringIO) -> None:
+    try:
+        call_command("migrate", verbosity=0, stderr=said)
+    finally:
+        connection.close()
 
 
 @pytest.mark.django_db

@@ -26,6 +26,7 @@ from benchmarks.own_lab import wait_for_port
 from benchmarks.upload import Browser
 from lims.uploader import icosa_upload
 from samples.models import Pattern
+from samples.store import MARKER
 from screening.models import ArchiveScreening, DatasetExport, ScreeningResult, WorkerHeartbeat
 from screening.models.results import ARCHIVE_BATCHES, ScreeningResultQuerySet
 from tests.buckets import KEYS, S3Server, free_port
@@ -65,6 +66,9 @@ class Host(Lab):
     def begin(self) -> None:
         """Start both; whoever calls waits."""
         self.watchdog = self._start("worker")
+        self.begin_web()
+
+    def begin_web(self) -> None:
         command = ("-m", "gunicorn", "lims.wsgi", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread")
         with self.log.open("ab") as log:
             self.web = subprocess.Popen(
@@ -179,6 +183,31 @@ def test_two_workers_that_start_at_once_schedule_nothing_twice(hosts: Hosts) -> 
     names = list(Schedule.objects.using(ALIAS).values_list("name", flat=True))
     assert sorted(names) == sorted({*names})
     assert {"screen what waits", "empty the trash"} <= set(names)
+
+
+def test_two_web_servers_share_a_folder(hosts: Hosts, tmp_path: Path) -> None:
+    """The workers are those from before, which have not mounted it: they need no files to screen."""
+    share, url = tmp_path / "share", hosts.one.environment["DATABASE_URL"]
+    share.mkdir()
+    (share / MARKER).touch()
+    one, other = (Host(name, tmp_path / name, url, str(share)) for name in ("host-d", "host-e"))
+    webs = Hosts(one, other, hosts.key, "")
+    try:
+        for web in webs.both:
+            web.begin_web()
+        for web in webs.both:
+            wait_for_port(web.port)
+        sent = webs.send([f"shared-{number}.xy" for number in range(4)])
+        mine = hosts.results.filter(reading__pattern__name__startswith="shared-")
+        hosts.one.wait_until(lambda: mine.done().count() == len(sent), "all that was sent, screened")
+        browser = Browser(webs.one.address)
+        for web in webs.both:
+            browser.address = web.address
+            for pattern in Pattern.objects.using(ALIAS).filter(name__in=sent):
+                assert browser.get(f"/patterns/{pattern.pk}/original/").encode() == sent[pattern.name]
+        assert len([path for path in (share / "patterns").rglob("*") if path.is_file()]) == len(sent)
+    finally:
+        assert [pid for web in webs.both for pid in web.end()] == []
 
 
 def test_a_host_with_another_key_is_told_so_and_takes_nothing(hosts: Hosts, tmp_path: Path) -> None:

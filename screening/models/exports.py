@@ -123,6 +123,8 @@ class DatasetExportQuerySet(JobQuerySet["DatasetExport"]):
 
     def remove_old(self) -> None:
         """Take the files of exports that nobody needs any more from the disk; the rows stay."""
+        if not store.is_there():  # another host has them
+            return
         since = timezone.now() - timedelta(days=settings.KEEP_EXPORTS_DAYS)
         for export in self.filter(state=Job.State.DONE, removed_at=None, finished_at__lt=since):
             export.remove()
