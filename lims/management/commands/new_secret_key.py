@@ -11,8 +11,8 @@ from lims.models import KeyMark
 
 class Command(BaseCommand):
     help = (
-        "Say that SECRET_KEY was changed on purpose on every host. The key of this host is the lab's from now on; everybody signs in"
-        " anew, and links that were sent by mail before are void. Patterns that wait are screened all the same."
+        "Say that SECRET_KEY was changed on purpose, on every host: the key of this host is the lab's from now on. Everybody"
+        " signs in anew. API keys and links stay, and patterns that wait are screened all the same."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
