@@ -1,4 +1,9 @@
+import json
+
 from django.db import migrations
+
+ACTIONS = {1: "Begun", 3: "Removed"}
+"""What a log entry without a message says by its flag."""
 
 
 def take_over(apps, schema_editor):
@@ -6,14 +11,27 @@ def take_over(apps, schema_editor):
     LogEntry, Change = apps.get_model("admin", "LogEntry"), apps.get_model("samples", "Change")
     entries = LogEntry.objects.filter(content_type__app_label="samples", content_type__model="project")
     for entry in entries.order_by("pk").iterator():
+        if not (entry.object_id or "").isdecimal():
+            continue  # of no project: it stays in the log
         row = {"row": "samples.project", "id": int(entry.object_id), "what": "changed"}
         Change.objects.create(
             thing="samples.project",
             thing_id=int(entry.object_id),
-            rows=[{**row, "fields": {"noted": [None, entry.change_message]}}],
+            rows=[{**row, "fields": {"noted": [None, words_of(entry)]}}],
             by_id=entry.user_id,
             at=entry.action_time,
         )
+
+
+def words_of(entry):
+    """The message as a person wrote it, or of what the pages of the admin noted, [{"changed": {"fields": ["Name"]}}], the words."""
+    message = entry.change_message.strip()
+    try:
+        acts = [act for noted in json.loads(message) for act in noted.items()]
+        words = [" ".join([action.capitalize(), ", ".join(said.get("fields", []))]).strip() for action, said in acts]
+    except (ValueError, TypeError, AttributeError):
+        words = [message]
+    return "; ".join(words) or ACTIONS.get(entry.action_flag, "Changed")
 
 
 class Migration(migrations.Migration):
