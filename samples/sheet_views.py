@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from samples.downloads import download_of
 from samples.models import SheetImport, seen_by
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, said_why
 from samples.sheet_forms import LayoutForm, SheetFileForm, known_layouts, remember
 from samples.sheets.export import left_out_of
 from samples.sheets.grid import Grid
@@ -111,7 +111,7 @@ def commit(request: SignedInRequest, pk: int) -> HttpResponse:
 @may_import
 def undo(request: SignedInRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(SheetImport.objects.visible_to(request.user), pk=pk)
-    if shown.undo(by=request.user):
+    if shown.undo(by=request.user, why=said_why(request)):
         messages.success(request, _undone_sentence(shown))
     else:
         messages.info(request, _("There is nothing to undo: it is undone already, or was never imported."))

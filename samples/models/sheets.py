@@ -181,11 +181,11 @@ class SheetImport(models.Model):
         if not SheetImport.objects.filter(sha256=locked.sha256).exists():
             transaction.on_commit(lambda: locked.content.storage.delete(str(locked.content.name)))
 
-    def undo(self, *, by: User) -> bool:
+    def undo(self, *, by: User, why: str = "") -> bool:
         """Take back what this import wrote and nobody changed since; False where there is nothing to take back."""
         from samples.sheets.writing import take_back
 
-        with changes_by(by, f"{self} (import {self.pk})"):
+        with changes_by(by, ": ".join(filter(None, [f"{self} (import {self.pk})", why]))):
             standing = SheetImport.objects.imported().filter(pk=self.pk)
             if not standing.update(undone_at=timezone.now(), undone_by=by):
                 return False

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST
 
 from samples.models import Pattern, Sample
 from samples.models.samples import plain_text
+from samples.requests import said_why
 from samples.sentences import translated
 from samples.xrd.sentences import Sentence
 from screening.cards import Card, Progress, cards_of_run
@@ -153,7 +154,7 @@ def log_samples(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def undo(request: PageRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ScreeningRun.objects.visible_to(request.user).uploads(), pk=pk)
-    if run.undo(request.user):
+    if run.undo(request.user, said_why(request)):
         messages.success(request, _("The upload is undone: what it brought is in the archive. Nothing was deleted."))
     return _back(request, run)
 
@@ -162,7 +163,7 @@ def undo(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("samples.change_pattern", raise_exception=True)
 def redo(request: PageRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ScreeningRun.objects.visible_to(request.user).uploads().exclude(undone_at=None), pk=pk)
-    if run.redo(request.user):
+    if run.redo(request.user, said_why(request)):
         messages.success(request, _("The upload is back, as it was."))
     return _back(request, run)
 

@@ -60,7 +60,9 @@ def test_a_folder_is_checked_corrected_undone_and_brought_back(open_page: OpenPa
     expect(page.locator("#standings")).to_contain_text("with a sample 30")
 
     batch = page.url
-    page.click("text=Undo this upload")
+    page.click("summary:has-text('Undo this upload')")
+    page.fill("[name=why]", "the wrong folder")
+    page.click("#undo-upload")
     expect(page.locator(".batch-undone")).to_contain_text("what was screened stays on record")
     expect(page.locator(".card-aside")).to_have_count(40)
     page.goto("/samples/?q=NEW-41")

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from samples.models import AlloySystem, Sample, SheetChange, SheetImport, SynthesisStep, WeighedMass
+from samples.models import AlloySystem, Change, Sample, SheetChange, SheetImport, SynthesisStep, WeighedMass
 from tests.factories import SampleFactory, UserFactory, make_pattern
 from tests.samples.sheet_files import problems, received, states, workbook
 
@@ -302,7 +302,8 @@ class TestUndo:
             ),
             student,
         )
-        assert shown.undo(by=student)
+        assert shown.undo(by=student, why="the sheet of another lab")
+        assert Change.objects.filter(why__contains="the sheet of another lab", sample=Sample.objects.get(code="MADE"))
         assert Sample.objects.get(code="MADE").archived_at
         old.refresh_from_db()
         assert (old.composition, old.system.name, old.mass_after) == ("Al43Si32Ru25", "Al-Si-Ru", Decimal("1.5"))

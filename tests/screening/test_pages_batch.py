@@ -250,12 +250,17 @@ class TestUndo:
         TestNewSamples().log(client, run, **{"take": "asr-041", "everywhere": "Al43Si32Ru25"})
         by_hand = row_of(run, "scan.xy")
         by_hand.archive(by=run.started_by)
-        assert "is undone" in client.post(f"/runs/{run.pk}/undo/", follow=True).content.decode()
+        undone = client.post(f"/runs/{run.pk}/undo/", {"why": "the wrong folder"}, follow=True).content.decode()
+        assert "is undone" in undone
+        put_away = row_of(run, "ASR-041_cast.xy")
+        assert "the wrong folder" in client.get(f"/history/pattern/{put_away.pk}/").content.decode()
         assert set(Pattern.objects.current().values_list("name", flat=True)) == {"before.xy"}
         assert Sample.objects.archived().get().code == "ASR-041"
         assert ScreeningResult.objects.count() == 4, "what was screened stays on record"
 
-        assert "is back" in client.post(f"/runs/{run.pk}/redo/", follow=True).content.decode()
+        brought_back = client.post(f"/runs/{run.pk}/redo/", {"why": "it was the right one"}, follow=True)
+        assert "is back" in brought_back.content.decode()
+        assert "it was the right one" in client.get(f"/history/pattern/{put_away.pk}/").content.decode()
         assert set(Pattern.objects.exclude(archived_at=None).values_list("name", flat=True)) == {"scan.xy"}
         assert not Sample.objects.archived().exists()
         assert samples_of(run)["ASR-041_cast.xy"] == "ASR-041"
