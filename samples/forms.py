@@ -24,7 +24,7 @@ from samples.fields import (
     TypedIntegerField,
 )
 from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
-from samples.models.samples import plain_text
+from samples.models.samples import CODE_NOT_FREE, plain_text
 from samples.models.synthesis import BELONGS_TO
 from samples.project_forms import ProjectField
 
@@ -136,10 +136,7 @@ class SampleForm(OfPerson, forms.ModelForm):  # type: ignore[type-arg]
         code: str = plain_text(self.cleaned_data["code"])
         others = Sample.objects.exclude(pk=self.instance.pk)
         if code and others.filter(code__iexact=code).exists():
-            raise ValidationError(
-                _("There is a sample %(code)s already. Take another code, or leave it empty for the next free one."),
-                params={"code": code},
-            )
+            raise ValidationError(CODE_NOT_FREE, params={"code": code})
         return code
 
     def clean_composition_sum(self) -> str:

@@ -97,7 +97,7 @@ class TestSamples:
             ({"composition_text": "Al65 Cu20 Fe1"}, "composition_sum", "86"),
             ({"composition_text": "Xx50Al50"}, "composition_text", "Xx"),
             ({"composition_text": ""}, "composition_text", "may not be blank"),
-            ({"code": "asr-001"}, "code", "There is a sample asr-001 already"),
+            ({"code": "asr-001"}, "code", "The code asr-001 is not free"),
             ({"code": "not a code"}, "code", "A code is letters and digits"),
             ({"parent": "XYZ-9"}, "parent", "There is no sample “XYZ-9”"),
             ({"parent": "\x00"}, "parent", "Null characters"),

@@ -123,6 +123,13 @@ class SampleQuerySet(RecordQuerySet["Sample"]):
         return f"{stem}-{max(taken, default=0) + 1:0{width}d}"
 
 
+CODE_NOT_FREE = _(
+    "The code %(code)s is not free: a code is given once in the whole lab, archive and closed projects included. Take another"
+    " one, or leave it empty for the next free one."
+)
+"""In the same words whoever asks: whether a sample has it, and where, is told by no code."""
+
+
 class Sample(InProject):
     """One piece of material under a readable code.
 
@@ -353,8 +360,7 @@ class Sample(InProject):
             )
 
     def code_taken(self) -> ValidationError:
-        sentence = _("There is a sample %(code)s already. Take another code, or leave it empty for the next free one.")
-        return ValidationError({"code": ValidationError(sentence, code="unique", params={"code": self.code})})
+        return ValidationError({"code": ValidationError(CODE_NOT_FREE, code="unique", params={"code": self.code})})
 
     # Reading
 

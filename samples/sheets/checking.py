@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from samples.models.samples import Sample, plain_text
+from samples.models.samples import CODE_NOT_FREE, Sample, plain_text
 from samples.models.sheets import SheetRow
 from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, joined, read_cell
@@ -123,9 +123,7 @@ def _gathered(rows: Sequence[SheetRow], by: User, *, locked: bool) -> list[Propo
             line = proposal.rows["samples"][0].line
             row.problems[table.key] = _("Row %(line)s has the same code. Write each sample once.") % {"line": line}
         if key in known and key not in stored:
-            row.problems[table.key] = _("The code %(code)s is taken. Take another one.") % {
-                "code": proposal.sample.code
-            }
+            row.problems[table.key] = CODE_NOT_FREE % {"code": proposal.sample.code}
         proposal.rows[row.table].append(row)
         row.edition = proposal.stored.edition if proposal.stored and not row.pk else row.edition
     for proposal in [*proposals.values(), *nameless]:

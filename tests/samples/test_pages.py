@@ -89,7 +89,7 @@ class TestNew:
             ({"composition_text": "Al-43Si"}, "is negative"),
             ({"composition_text": ""}, "This field is required"),
             ({"code": "a/b"}, "no spaces, like ASR-001"),
-            ({"code": "TAKEN-1"}, "There is a sample TAKEN-1 already"),
+            ({"code": "TAKEN-1"}, "The code TAKEN-1 is not free"),
             ({"parent": "nobody"}, "There is no sample “nobody”"),
             ({"measured_text": "Al43(2)"}, "Brackets are not read"),
             ({"mass_after": "2 g"}, "This is not a number"),

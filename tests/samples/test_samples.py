@@ -105,7 +105,7 @@ class TestLogging:
 
     def test_a_code_is_taken_in_any_case(self, student: User) -> None:
         SampleFactory.create(code="ASR-001")
-        with pytest.raises(ValidationError, match="There is a sample asr-001 already"):
+        with pytest.raises(ValidationError, match="The code asr-001 is not free"):
             Sample(code="asr-001", composition_text="Al6Mn").log(by=student)
 
     @pytest.mark.parametrize("code", ["new", "a b", "a/b", "-1", "", "ASR#1", "x" * 41])
