@@ -48,9 +48,14 @@ def headings() -> list[tuple[Any, Any]]:
     ]
 
 
-def figures_of(version: ModelVersion) -> list[Figure | None]:
-    """One for each of `headings`; None where the evaluation of this version did not ask."""
+def figures_of(version: ModelVersion, proof: Proof | None = None) -> list[Figure | None]:
+    """One for each of `headings`; None where the evaluation of this version did not ask.
+
+    A network that was trained here travels without one: then that of its finished ``proof`` speaks.
+    """
     report = version.config.get("metrics") or {}
+    if not report and proof and proof.content:
+        report = proof.content["evaluation"]["candidate"]
     found: list[Figure | None] = [_share(what, _at(report, path)) for what, _where, path in QUESTIONS]
     error, calibration = _at(report, CONSTANT_ERROR), _at(report, CALIBRATION_ERROR)
     found.append(None if error is None else Figure(_("Error of a_R"), f"{100 * error:.3f} %"))

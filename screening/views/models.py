@@ -32,7 +32,11 @@ def model_list(request: PageRequest) -> HttpResponse:
     versions = list(ModelVersion.objects.all())
     proofs = _newest_proofs()
     rows = {
-        state: [ModelRow(one, figures_of(one), proofs.get(one.pk)) for one in versions if one.state == state]
+        state: [
+            ModelRow(one, figures_of(one, proofs.get(one.pk)), proofs.get(one.pk))
+            for one in versions
+            if one.state == state
+        ]
         for state in State
     }
     context = {
@@ -54,11 +58,13 @@ def model_list(request: PageRequest) -> HttpResponse:
 def model(request: PageRequest, pk: int) -> HttpResponse:
     """One version: what it is, how good, when it was in production."""
     version = get_object_or_404(ModelVersion, pk=pk)
+    proofs = list(_proofs().filter(candidate=version))
+    done = next((proof for proof in proofs if proof.content), None)
     context = {
         "model": version,
-        "figures": list(zip(headings(), figures_of(version), strict=True)),
+        "figures": list(zip(headings(), figures_of(version, done), strict=True)),
         "facts": list(described(version)),
-        "proofs": _proofs().filter(candidate=version),
+        "proofs": proofs,
         "lineage": lineage_of(version),
         "has_results": ScreeningResult.objects.filter(model_version=version).exists(),
         "promotions": _history().filter(version=version),

@@ -41,7 +41,7 @@ def promote(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("screening.view_promotionrequest", raise_exception=True)
 def promotion_request(request: PageRequest, pk: int) -> HttpResponse:
     """What was asked, by whom, on which proof; and the answer, or the place for it."""
-    return _page(request, _request(pk), ReasonForm(initial={"reason": _("Approved.")}))
+    return _page(request, _request(pk), ReasonForm())
 
 
 @require_POST

@@ -8,8 +8,10 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from mlmodels.models import ModelVersion
+from screening.model_figures import figures_of
 from tests.factories import UserFactory, make_pattern
 from tests.screening.calls import make_result
+from tests.screening.promoting import finished_proof, register
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +46,21 @@ def test_a_version_shows_how_it_was_made_and_what_its_evaluation_found(member: C
     assert version.sha256 in page
     assert "--from icosa-1" in page
     assert f"{reverse('screening:agreement')}?version={version.pk}" in page
+
+
+def test_a_network_that_was_trained_here_has_the_figures_of_its_proof(
+    member: Client, tiny_version: ModelVersion
+) -> None:
+    candidate = register(2, "candidate")
+    address = reverse("screening:model", args=[candidate.pk])
+    assert "It was not evaluated yet" in member.get(address).content.decode()
+    finished_proof(candidate, UserFactory.create())
+    found = figures_of(ModelVersion.objects.get(name="icosa-2"))[0]
+    assert found
+    page = member.get(address).content.decode()
+    assert found.interval in page
+    assert "As its newest proof found." in page
+    assert member.get(reverse("screening:model-list")).content.decode().count(found.interval) == 2
 
 
 def test_a_record_of_calls_made_elsewhere_says_that_it_cannot_screen(member: Client) -> None:

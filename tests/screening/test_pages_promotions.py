@@ -60,7 +60,9 @@ def test_one_asks_the_other_approves_and_the_archive_is_screened_anew(
     assert in_production() == "tiny"
     asked = PromotionRequest.objects.get()
     person_, other = second
-    assert REASON in other.get(asked.get_absolute_url()).content.decode()
+    shown = other.get(asked.get_absolute_url()).content.decode()
+    assert REASON in shown
+    assert "Approved." not in shown  # nobody declines for a reason that was written for an approval
     status, shown = post(other, f"/promotions/{asked.pk}/answer/", reason="Looked at all changes.", approve="1")
     assert "candidate is in production, and the archive is being screened anew." in shown
     assert in_production() == "candidate"
