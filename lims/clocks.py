@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from screening.models import WorkerHeartbeat
-from screening.models.workers import is_wrong
+from screening.models.workers import wrong_by
 
 logger = logging.getLogger("icosa.worker")
 
@@ -30,12 +30,6 @@ def seconds_ahead() -> float | None:
 def note(heartbeat: WorkerHeartbeat) -> None:
     """Write it beside the worker's signs of life, and say it where it matters."""
     ahead = seconds_ahead()
-    if is_wrong(ahead):
+    if wrong_by(ahead):
         logger.error("The clock of this host is %+.1f s ahead of the database's: let NTP set both.", ahead)
     WorkerHeartbeat.objects.filter(pk=heartbeat.pk).update(clock_ahead=ahead)
-
-
-def wrong_by() -> float | None:
-    """As `seconds_ahead`; None where that is tolerated."""
-    ahead = seconds_ahead()
-    return ahead if is_wrong(ahead) else None

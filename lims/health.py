@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lims.schema import fit
+from samples.models import PatternFile
 from samples.store import store
 from screening.models import ScreeningResult, WorkerHeartbeat
 
@@ -73,6 +74,15 @@ def nearly_full() -> int | None:
     """Bytes that are left on the disk, where that is less than the lab should have; None where there is room."""
     free = disk_free()
     return free if free < settings.DISK_FREE_LIMIT else None
+
+
+def lacks_files() -> bool:
+    """Whether this host cannot reach the newest file that the lab was sent: web hosts that each keep their own do not."""
+    newest = PatternFile.objects.exclude(content="").order_by("-pk").values_list("content", flat=True).first()
+    try:
+        return newest is not None and not store.exists(str(newest))
+    except OSError:
+        return True
 
 
 def disk_free() -> int:

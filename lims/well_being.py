@@ -10,13 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from lims.clocks import wrong_by
-from lims.health import disk_free
+from lims.clocks import seconds_ahead
+from lims.health import disk_free, lacks_files
 from lims.models import Fault, Upkeep
 from samples.requests import SignedInRequest
 from screening.drift import newest_warnings
 from screening.failures import failed_jobs, refused_uploads
 from screening.models import ScreeningResult, WorkerHeartbeat
+from screening.models.workers import wrong_by
 
 SHOWN = 50
 
@@ -33,7 +34,8 @@ def well_being(request: SignedInRequest) -> HttpResponse:
         "backup_light": Upkeep.objects.light(),
         "backup_folder": settings.BACKUP_FOLDER,
         "upkeep": Upkeep.objects.newest_of_each_task(),
-        "clock_wrong_by": wrong_by(),
+        "clock_wrong_by": wrong_by(seconds_ahead()),
+        "lacks_files": lacks_files(),
         "drift_warnings": newest_warnings(request.user),
         "faults": Fault.objects.open()[:SHOWN],
         "failed_jobs": failed_jobs()[:SHOWN],

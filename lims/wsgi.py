@@ -8,6 +8,7 @@ from django.db import connections
 from django.urls import get_resolver
 
 from lims.checks import stop_if_wrong
+from samples.store import store
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lims.settings")
 
@@ -17,5 +18,6 @@ stop_if_wrong()
 # What is loaded by now stays for good. To look through it for garbage takes a tenth of a second, in which no request goes on.
 get_resolver().url_patterns  # noqa: B018  (loads every page)
 connections.close_all()  # two processes must not speak through one
+store.close_connections()
 gc.collect()
 gc.freeze()

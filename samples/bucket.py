@@ -133,6 +133,11 @@ class Bucket(Store, S3Storage):  # type: ignore[misc]  # django-storages has no 
             return False
         return True
 
+    def close_connections(self) -> None:
+        for kept in (self._connections, self._unsigned_connections):
+            if resource := kept.__dict__.pop("connection", None):
+                resource.meta.client.close()
+
     @property
     def work_folder(self) -> Path:
         """In the data folder of this host."""

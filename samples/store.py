@@ -95,6 +95,9 @@ class Store(Storage):
         """Why it cannot be used, asked now."""
         raise NotImplementedError
 
+    def close_connections(self) -> None:
+        """Of this thread, before its process is copied."""
+
     @property
     def work_folder(self) -> Path:
         """On a disk with room for what is large and passing."""

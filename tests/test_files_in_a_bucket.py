@@ -85,6 +85,14 @@ def test_people_get_their_files_through_the_lab_alone(bucket: str, client: Clien
     assert answer["Content-Disposition"] == 'attachment; filename="scan.xy"'
 
 
+def test_a_process_that_is_copied_takes_no_connection_along(bucket: str) -> None:
+    original = keep(pattern_text(9))
+    before = store.connection  # type: ignore[attr-defined]
+    store.close_connections()
+    assert store.connection is not before  # type: ignore[attr-defined]
+    assert store.sha256_of(original.name) == original.sha256
+
+
 def test_a_large_file_is_read_in_pieces_from_anywhere(bucket: str) -> None:
     content = bytes(range(256)) * 12_000  # 3 MB: three pieces
     original = keep(content)

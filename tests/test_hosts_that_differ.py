@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -23,7 +24,7 @@ from lims.management.commands.migrate import ALONE
 from lims.models import KeyMark, Upkeep
 from screening.bell import BELLS_OF_EVERY_MINUTE, ring_every_minute
 from screening.models import WorkerHeartbeat
-from tests.factories import UserFactory
+from tests.factories import UserFactory, make_pattern
 
 needs_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="several hosts need PostgreSQL: SQLite is a file of one"
@@ -94,6 +95,17 @@ def test_workers_that_start_at_once_schedule_each_thing_once() -> None:
     at_once(4, ring_every_minute)
     names = Schedule.objects.filter(name__in=BELLS_OF_EVERY_MINUTE).values_list("name", flat=True)
     assert sorted(names) == sorted(BELLS_OF_EVERY_MINUTE)
+
+
+@pytest.mark.django_db
+def test_a_web_host_with_a_folder_of_its_own_is_told(client: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "of one"
+    make_pattern(name="one.xy")
+    client.force_login(UserFactory.create(roles=["admin"]))
+    told = "is ICOSA_FILES the same on every web server?"
+    assert told not in client.get("/well-being/").text
+    settings.MEDIA_ROOT = tmp_path / "of the other"
+    assert told in client.get("/well-being/").text
 
 
 @needs_postgresql

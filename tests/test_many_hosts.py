@@ -72,7 +72,7 @@ class Host(Lab):
         command = ("-m", "gunicorn", "lims.wsgi", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread")
         with self.log.open("ab") as log:
             self.web = subprocess.Popen(
-                [sys.executable, *command, "--threads", "4", "--log-level", "warning"],
+                [sys.executable, *command, "--threads", "4", "--preload", "--log-level", "warning"],
                 cwd=settings.BASE_DIR, env=self.environment, stdout=log, stderr=log,
             )  # fmt: skip
 

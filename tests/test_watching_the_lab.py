@@ -289,7 +289,7 @@ class TestPage:
         self, admin: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         admin.get("/well-being/")
-        n_questions = 17 if connection.vendor == "postgresql" else 16  # the server is asked for its clock
+        n_questions = 18 if connection.vendor == "postgresql" else 17  # the server is asked for its clock
         with django_assert_num_queries(n_questions):
             admin.get("/well-being/")
         for number in range(5):

@@ -11,9 +11,9 @@ CLOCK_TOLERANCE = 2.0
 """Seconds: far less than any lease, far more than NTP leaves."""
 
 
-def is_wrong(ahead: float | None) -> bool:
-    """Of a clock that is ``ahead`` (s) of the database's."""
-    return ahead is not None and abs(ahead) > CLOCK_TOLERANCE
+def wrong_by(ahead: float | None) -> float | None:
+    """Seconds, either way, of a clock that is ``ahead`` of the database's; None where that is tolerated or not known."""
+    return abs(ahead) if ahead is not None and abs(ahead) > CLOCK_TOLERANCE else None
 
 
 class WorkerHeartbeatQuerySet(HeartbeatQuerySet["WorkerHeartbeat"]):
@@ -36,5 +36,6 @@ class WorkerHeartbeat(Heartbeat):
         constraints = [models.UniqueConstraint(fields=["host", "process_id"], name="one_heartbeat_a_worker")]
 
     @property
-    def clock_is_wrong(self) -> bool:
-        return is_wrong(self.clock_ahead)
+    def clock_wrong_by(self) -> float | None:
+        """Seconds, either way; None where that is tolerated or not known."""
+        return wrong_by(self.clock_ahead)
