@@ -19,6 +19,9 @@ Link = tuple[int, int, str, str]
 MOST_LINKS = 50
 """In one text; what comes later stays plain."""
 
+MARKS_OF_A_CODE = "0123456789-_"
+"""A word with none of these is looked for under no code: "ASR-IV" may be a sample, "grain" is a word."""
+
 _CODE = re.compile(r"(?<![A-Za-z0-9_@＠])[A-Za-z0-9][A-Za-z0-9_.()+-]*")
 _NAME = re.compile(r"(?<![A-Za-z0-9_])[@＠]([\w.@+-]{1,150})")
 _NARROW = re.compile(r"[A-Za-z0-9]")
@@ -33,7 +36,7 @@ def _samples_in(text: str, by: User) -> Iterable[Link]:
     spans = {}
     for match in _CODE.finditer(text):
         for code in {match[0], match[0].rstrip(".)+-")}:
-            if any(sign.isdigit() for sign in code) and any(sign.isalpha() for sign in code):
+            if any(sign in MARKS_OF_A_CODE for sign in code) and any(sign.isalpha() for sign in code):
                 spans[match.start(), match.start() + len(code)] = code.lower()
     if not spans:
         return []

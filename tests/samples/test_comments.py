@@ -62,6 +62,11 @@ class TestLinks:
     ) -> None:
         assert linked(sample, anna, text) == links
 
+    def test_a_code_may_have_no_digit(self, anna: User, sample: Sample) -> None:
+        SampleFactory.create(code="ASR-IV")
+        SampleFactory.create(code="grain")
+        assert linked(sample, anna, "The grain: see ASR-IV.") == ["ASR-IV"]
+
     def test_the_longest_name_counts(self, anna: User, ben: User, sample: Sample) -> None:
         UserFactory.create(username="ben.smith")
         assert linked(sample, anna, "@ben.smith, @ben.") == ["@ben.smith", "@ben"]
