@@ -9,9 +9,11 @@ another trainer, on this host or another, goes on from the kept state. A version
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -41,6 +43,8 @@ logger = logging.getLogger("icosa.trainer")
 LOOK_EVERY = 0.2
 """Seconds between two looks at the process and at whether we are told to stop."""
 LOG = "log.txt"
+NO_ROOM = re.compile(rf"Error.*(?:Errno |os error )(?:{errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\b")
+"""What the log of the process says where it could not write, by Python itself or by safetensors."""
 
 
 class Withdrawn(Exception):  # noqa: N818  # no error: somebody cancelled, we are told to stop, or another trainer has the run
@@ -231,6 +235,13 @@ class Training:
             raise TrainingError(no_room.template, **no_room.values)
         else:
             lines = (self.folder / LOG).read_text(errors="replace").strip().splitlines()
+            if any(map(NO_ROOM.search, lines)):
+                raise TrainingError(
+                    "The disk of %(host)s ran full during the training. No version was made, and what it learnt up to step %(step)s "
+                    "is kept. Make room, then resume.",
+                    host=self.run.host,
+                    step=TrainingRun.objects.values_list("saved_step", flat=True).get(pk=self.run.pk),
+                )
             raise TrainingError(
                 "The training ended with an error: %(error)s. The log below has the rest. See to the cause, then resume: it goes on "
                 "from its last state.",

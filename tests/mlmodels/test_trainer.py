@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -178,6 +179,23 @@ def test_a_full_disk_is_said_and_loses_nothing(filled: Lab) -> None:
     filled.start_trainer()
     resume(filled, run)
     wait_for_end(filled)
+
+
+def test_a_disk_that_runs_full_meanwhile_is_said_and_leaves_no_version(filled: Lab) -> None:
+    trainer = filled.start_trainer()
+    n_versions = ModelVersion.objects.using(ALIAS).count()
+    run = tiny(filled, steps=LONG)
+    filled.wait_until(has_kept(filled, 2), "a kept state")
+    for process in descendants(trainer.pid):
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (20_000, 20_000))  # bytes: its log fits, its state does not
+    filled.wait_until(has_come_to(filled, State.FAILED), "the end")
+    assert "ran full during the training" in failure_of(filled)
+    kept = run_of(filled).saved_step
+    assert kept >= 2
+    assert ModelVersion.objects.using(ALIAS).count() == n_versions
+    resume(filled, run)
+    filled.wait_until(has_kept(filled, kept + 1), "a later state, from where room was made")
+    cancel(filled, run)
 
 
 def test_a_training_that_breaks_says_why_and_leaves_no_version(filled: Lab) -> None:

@@ -37,10 +37,10 @@ def person(name: str) -> User:
 def send(folder: str) -> None:
     by = person("curator")
     for verdict in ("confirmed", "refuted"):
-        for _ in range(6):
+        for _ in range(4):
             judged_pattern(by, verdict)
     draft = draft_of(by, "Outcomes")
-    FreezingJob.objects.ask(draft, by, "to be handed on", seen=Drawing(draft, by).sha256, n_entries=12)
+    FreezingJob.objects.ask(draft, by, "to be handed on", seen=Drawing(draft, by).sha256, n_entries=8)
     jobs.do_waiting()
     draft.refresh_from_db()
     export = DatasetExport.objects.ask(draft, by, Wanted(originals=True))
