@@ -15,9 +15,10 @@ class LimsConfig(AppConfig):
     verbose_name = _("Lab")
 
     def ready(self) -> None:
-        from lims.checks import TAG, check_settings
+        from lims.checks import TAG, check_settings, check_static_files
 
         register(check_settings, TAG)
+        register(check_static_files, TAG, deploy=True)
         # Once screening's tables stand, those of the floors below do too.
         post_migrate.connect(make_groups_of_roles, sender=every_app.get_app_config("screening"))
 

@@ -36,9 +36,22 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **options: Any) -> l
     return [*wrong, *_files_trouble(), *(Warning(said, id=f"icosa.{name}") for name, said in _doubtful())]
 
 
+def check_static_files(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """For `check --deploy` and the web process: a worker's host needs no static files."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    if not settings.HTTPS or settings.DEMO or staticfiles_storage.is_current:
+        return []
+    said = (
+        "The static files of this version were not collected, so that browsers ask for each of them at each page: run"
+        " python manage.py collectstatic --no-input, and start the web process again."
+    )
+    return [Warning(said, id="icosa.STATIC")]
+
+
 def stop_if_wrong() -> None:
     """Print what is wrong and end this process, where the settings have errors; warnings are printed alone."""
-    found = run_checks(tags=[TAG])
+    found = run_checks(tags=[TAG], include_deployment_checks=True)
     for message in found:
         sys.stderr.write(f"{message.msg}\n")
     if any(message.is_serious() for message in found):

@@ -259,7 +259,7 @@ STORAGES = {
     "default": {"BACKEND": "samples.bucket.Bucket", "OPTIONS": FILES.bucket}
     if FILES.bucket
     else {"BACKEND": "samples.store.Folder", "OPTIONS": {"is_shared": bool(FILES.folder)}},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "lims.static_files.HashedWhereCollected"},
 }
 
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000

@@ -86,7 +86,10 @@ def manage(tmp_path: Path, *words: str, **variables: str) -> subprocess.Complete
 
 @pytest.mark.slow
 def test_the_settings_of_production_pass_check_deploy(tmp_path: Path) -> None:
-    ended = manage(tmp_path, "check", "--deploy", "--fail-level", "INFO", **PRODUCTION)
+    check = ("check", "--deploy", "--fail-level", "INFO")
+    assert "python manage.py collectstatic" in manage(tmp_path, *check, **PRODUCTION).stderr
+    assert manage(tmp_path, "collectstatic", "--no-input", **PRODUCTION).returncode == 0
+    ended = manage(tmp_path, *check, **PRODUCTION)
     assert ended.returncode == 0, ended.stderr
     said = ended.stdout + ended.stderr
     assert "no issues (2 silenced)" in said, said
