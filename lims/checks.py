@@ -40,7 +40,8 @@ def check_static_files(app_configs: Sequence[AppConfig] | None, **options: Any) 
     """For `check --deploy` and the web process: a worker's host needs no static files."""
     from django.contrib.staticfiles.storage import staticfiles_storage
 
-    if not settings.HTTPS or settings.DEMO or staticfiles_storage.is_current:
+    is_current = getattr(staticfiles_storage, "is_current", True)
+    if not settings.HTTPS or settings.DEMO or is_current:
         return []
     said = (
         "The static files of this version were not collected, so that browsers ask for each of them at each page: run"

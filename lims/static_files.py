@@ -36,7 +36,7 @@ class HashedWhereCollected(CompressedManifestStaticFilesStorage):  # type: ignor
 
     def post_process(self, *args: Any, **options: Any) -> Any:
         yield from super().post_process(*args, **options)
-        vars(self).pop("is_current", None)
+        self.__dict__.pop("is_current", None)
 
     @cached_property
     def is_current(self) -> bool:

@@ -60,8 +60,9 @@ class Deployed:
         self.nginx.start()
 
     def stop(self) -> None:
-        for part in (self.nginx, *self.webs):
-            part.stop()
+        self.nginx.stop()
+        for web in self.webs:
+            web.stop()
 
 
 @pytest.fixture
