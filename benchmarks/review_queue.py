@@ -121,7 +121,12 @@ def fill(n_waiting: int, n_results: int) -> None:
             )
             for n, reading in zip(numbers, readings, strict=True)
         )
+    analyse()  # as autovacuum would meanwhile
     Candidate.objects.catch_up()
+    analyse()
+
+
+def analyse() -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
