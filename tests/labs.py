@@ -100,13 +100,13 @@ class Lab:
             assert time.monotonic() < until, f"waited {within} s for {what}:\n{self.log.read_text()[-4000:]}"
             time.sleep(0.1)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> list[int]:
-        """Ask the worker to stop; returns what of it was still there 10 s later, and ends that."""
+    def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 10) -> list[int]:
+        """Ask the worker to stop; returns what of it was still there after ``within`` seconds, and ends that."""
         assert self.watchdog
         everything = [self.watchdog.pid, *self.processes()]
         self.watchdog.send_signal(how)
         with suppress(subprocess.TimeoutExpired):
-            self.watchdog.wait(10)
+            self.watchdog.wait(within)
         left = [pid for pid in everything if is_alive(pid)]
         for pid in left:
             os.kill(pid, signal.SIGKILL)

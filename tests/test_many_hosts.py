@@ -59,7 +59,8 @@ class Host(Lab):
             "ICOSA_HOST_NAME": name,
             "SECRET_KEY": SECRET_KEY,
             "SCREENING_WORKERS": "1",
-            "SCREENING_LEASE": "60",
+            "SCREENING_LEASE": "60",  # and patience as in a lab: here it is about order, and two stop at once
+            "WORKER_SILENCE": "30",
         }
         self.web: subprocess.Popen[bytes] | None = None
 
@@ -80,7 +81,7 @@ class Host(Lab):
         if self.web:
             self.web.terminate()
             self.web.wait(10)
-        return self.stop() if self.watchdog and is_alive(self.watchdog.pid) else []
+        return self.stop(within=30) if self.watchdog and is_alive(self.watchdog.pid) else []
 
 
 @dataclass
@@ -97,6 +98,9 @@ class Hosts:
     @property
     def results(self) -> ScreeningResultQuerySet:
         return self.one.results
+
+    def logs(self) -> str:
+        return "".join(f"{host.name}:\n{host.log.read_text()[-3000:]}\n" for host in self.both)
 
     def send(self, names: list[str]) -> dict[str, bytes]:
         """Send files by the API, to one host and the other in turn."""
@@ -239,4 +243,4 @@ def test_fresh_uploads_overtake_a_rescreen_that_both_hosts_are_at(hosts: Hosts) 
         assert before <= 2 * AT_ONCE, "of the archive, only what was in hands goes first"
     assert rescreened.filter(finished_at__gt=max(one.finished_at for one in fresh if one.finished_at)).exists()
     assert rescreened.values("reading").distinct().count() == rescreened.count()
-    assert set(hosts.results.filter(run__why="rescreen").values_list("attempts", flat=True)) == {1}
+    assert set(hosts.results.filter(run__why="rescreen").values_list("attempts", flat=True)) == {1}, hosts.logs()

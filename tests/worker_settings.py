@@ -5,7 +5,7 @@ import os
 from lims.settings import *  # noqa: F403
 
 WORKER_BEAT = 0.3
-WORKER_SILENCE = 4.0
+WORKER_SILENCE = float(os.environ.get("WORKER_SILENCE", "4"))
 SCREENING_LEASE = float(os.environ.get("SCREENING_LEASE", "4"))
 SCREENING_WORKERS = int(os.environ.get("SCREENING_WORKERS", "2"))
 TRAINING_LEASE = 4.0
