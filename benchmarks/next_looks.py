@@ -12,7 +12,15 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks import agreement
 
-ADDRESSES = ("/next/", "/next/?page=100", "/next/?system=Al-Si", "/api/v1/proposals/", "/drift/", "/drift/noise.json")
+ADDRESSES = (
+    "/next/",
+    "/next/?page=100",
+    "/next/?system=Al-Si",
+    "/api/v1/proposals/",
+    "/drift/",
+    "/drift/noise.json",
+    "/api/v1/drift/",
+)
 
 
 def fill(n_results: int, n_outcomes: int) -> None:

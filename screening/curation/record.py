@@ -150,7 +150,8 @@ def _scans(patterns: PatternQuerySet) -> list[Scan]:
         )
     unread = Pattern.objects.filter(pk__in=patterns.filter(readings=None).order_by().values("pk"))
     for pk, failure in unread.order_by().values_list("pk", "failure"):
-        newest[pk].failure = failure
+        if pk in newest:  # and did not come in just now
+            newest[pk].failure = failure
     return sorted(newest.values(), key=lambda scan: scan.order)
 
 

@@ -89,8 +89,12 @@ def dataset(request: PageRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(
         Dataset.objects.select_related("based_on", "frozen_by", "changed_by", "freeze_entry"), pk=pk
     )
-    if shown.is_frozen:
-        return render(request, "screening/dataset.html", _frozen(request, shown))
+    if shown.is_frozen:  # meanwhile, where a part of the draft is asked for
+        return (
+            HttpResponseClientRefresh()
+            if request.htmx
+            else render(request, "screening/dataset.html", _frozen(request, shown))
+        )
     if request.htmx:
         return render(request, "screening/_dataset_draft.html", _draft(request, shown))
     freezing = shown.freezing_jobs.exclude(state=FreezingJob.State.DONE).select_related("asked_by").first()

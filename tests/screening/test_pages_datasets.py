@@ -164,6 +164,8 @@ class TestDraft:
         assert "<html" not in part.content.decode()
         assert "HX-Request" in part["Vary"]
         assert pattern.name in page(client, address, now="on")
+        freeze(Dataset.objects.get(), curator, "meanwhile")
+        assert client.get(address, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
 
     def test_what_contradicts_itself_is_said_above_the_entries(self, client: Client, curator: User) -> None:
         judged_pattern(curator, "", techniques={"tem": "confirmed", "ebsd": "refuted"})
