@@ -23,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from lims import lockouts
+from lims import lockouts, sso
 from lims.models import AccessLink, AuditEntry, AuditKind, PeopleError, Person, SecondFactor
 from lims.roles import ROLE_WORDS
 from samples.fields import PlainTextField, StyledBoundField
@@ -111,6 +111,8 @@ def people(request: SignedInRequest) -> HttpResponse:
 @never_cache
 @permission_required("auth.add_user", raise_exception=True)
 def invite(request: SignedInRequest) -> HttpResponse:
+    if not settings.PASSWORDS:
+        return _no_links(request)
     form = InvitationForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         said = form.cleaned_data
@@ -147,6 +149,8 @@ def person(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("auth.change_user", raise_exception=True)
 def make_link(request: SignedInRequest, pk: int) -> HttpResponse:
+    if not settings.PASSWORDS:
+        return _no_links(request)
     person = get_object_or_404(Person, pk=pk)
     try:
         return _handed_over(request, person, person.make_link(by=request.user))
@@ -211,8 +215,9 @@ def let_back_in(request: SignedInRequest, pk: int) -> HttpResponse:
 def welcome(request: HttpRequest, secret: str) -> HttpResponse:
     """Where a one-time link leads: set a password, and be signed in."""
     link = AccessLink.objects.of_secret(secret)
-    if link is None:
-        return render(request, "people/link_ended.html", status=410)
+    if link is None or not settings.PASSWORDS:
+        instead = "" if settings.PASSWORDS else sso.name()
+        return render(request, "people/link_ended.html", {"instead": instead}, status=410)
     form = WelcomeForm(request.POST if request.method == "POST" else None, person=link.person)
     if form.is_valid():
         try:
@@ -229,6 +234,15 @@ def welcome(request: HttpRequest, secret: str) -> HttpResponse:
             return redirect("home")
     context = {"form": form, "link": link, "first_visit": "username" in form.fields}
     return render(request, "people/welcome.html", context, status=422 if form.errors else 200)
+
+
+def _no_links(request: SignedInRequest) -> HttpResponse:
+    said = gettext(
+        "This lab has no passwords, so there is no link to set one: people sign in by %(name)s, and get an account at their"
+        " first sign-in. Give them their roles here afterwards."
+    )
+    messages.error(request, said % {"name": sso.name()})
+    return redirect("people")
 
 
 def _handed_over(request: SignedInRequest, person: Person, secret: str) -> HttpResponse:

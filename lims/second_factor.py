@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import segno
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -36,6 +39,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     factor = SecondFactor(person)
     if factor.is_set_up:
         return redirect("my-settings")
+    if not sessions.is_fresh(request):
+        return _sign_in_once_more(request, "second-factor")
     key = request.session.setdefault(NEW_KEY, random_hex(20))
     form = CodeForm(request.POST if request.method == "POST" else None)
     form.fields["code"].help_text = gettext("The six digits that the app shows now.")
@@ -55,6 +60,14 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         "next": where_to(request),
     }
     return render(request, "registration/second_factor.html", context, status=422 if form.errors else 200)
+
+
+def _sign_in_once_more(request: HttpRequest, before: str) -> HttpResponse:
+    said = gettext("Sign in once more: a second factor is set up or taken off within 15 minutes of signing in.")
+    messages.info(request, said)
+    if not request.user.is_authenticated:  # half signed in: the sign-in page would lead back here
+        logout(request)
+    return redirect(f"{reverse('login')}?{urlencode({'next': reverse(before)})}")
 
 
 def _signed_in_with_it(request: HttpRequest, person: User) -> None:
@@ -82,6 +95,8 @@ def new_recovery_codes(request: SignedInRequest) -> HttpResponse:
 def take_off_second_factor(request: SignedInRequest) -> HttpResponse:
     if must_have_factor(request.user):
         messages.error(request, gettext("Your role needs a second factor: it stays. An admin can take it off."))
+    elif not sessions.is_fresh(request):
+        return _sign_in_once_more(request, "my-settings")
     elif _confirmed(request):
         SecondFactor(request.user).take_off()
         request.session["factor"] = "none"

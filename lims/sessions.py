@@ -18,6 +18,9 @@ from django.http import HttpRequest, HttpResponseBase
 
 from lims.models import AuditEntry, AuditKind, SecondFactor, Session
 
+FRESH = 900.0
+"""Seconds after a sign-in in which somebody may set up or take off the second factor: an open browser is not enough."""
+
 NOTE_EVERY = 600.0
 """Seconds: a session that is used all the time is written that often."""
 
@@ -62,6 +65,11 @@ def note_signed_in(request: HttpRequest, person: User) -> None:
     forget_failures(person.get_username())
     by = getattr(request, "signs_in_by", "password")
     AuditEntry.note(request, AuditKind.SIGNED_IN, person, by=by, second_factor=request.session["factor"] == "given")
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether whoever sits there signed in a moment ago, by password or by the lab's service."""
+    return time.time() - float(request.session.get("began_at", 0)) < FRESH
 
 
 def must_have_factor(person: AbstractBaseUser) -> bool:

@@ -14,7 +14,7 @@ import time_machine
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -22,7 +22,8 @@ from pytest_django import Settings
 
 from lims import environment
 from lims.demo import password_of
-from lims.models import ApiKey, AuditEntry, AuditKind, RecoveryCode, SecondFactor, Session
+from lims.management.commands import changepassword
+from lims.models import AccessLink, ApiKey, AuditEntry, AuditKind, RecoveryCode, SecondFactor, Session
 from lims.passwords import is_breached
 from lims.roles import ROLES
 from tests.factories import PASSWORD, UserFactory
@@ -208,6 +209,22 @@ class TestSecondFactor:
         assert not any(code in str(RecoveryCode.objects.values()) for code in codes)
         assert AuditKind.FACTOR_ENROLLED in kinds()
 
+    def test_is_set_up_and_taken_off_soon_after_a_sign_in_alone(
+        self, anna: User, client: Client, clock: time_machine.Traveller
+    ) -> None:
+        """An open browser on a bench must not give a thief a factor, or take the owner's."""
+        sign_in(client)
+        clock.shift(16 * 60)
+        assert client.get("/sign-in/second-factor/")["Location"] == "/sign-in/?next=%2Fsign-in%2Fsecond-factor%2F"
+        assert client.post("/sign-in/second-factor/", {"code": "123456"}).status_code == 302
+        assert "Sign in once more" in client.get("/sign-in/").content.decode()
+        sign_in(client)
+        assert len(self.enrol(client)) == 10
+        clock.shift(16 * 60)
+        device = TOTPDevice.objects.get(user=anna)
+        assert client.post("/settings/second-factor-off/", {"code": number(device)})["Location"].startswith("/sign-in/")
+        assert SecondFactor(anna).is_set_up
+
     def test_the_password_alone_opens_nothing(self, anna: User, client: Client, codes: list[str]) -> None:
         sign_in(client)
         for address in ("/samples/", "/settings/", "/keys/"):
@@ -376,3 +393,34 @@ class TestSessions:
     def test_passwords_of_others_are_set_in_the_admin_by_superusers_alone(self, anna: User, client: Client) -> None:
         client.force_login(UserFactory.create(roles=["admin"], is_staff=True))
         assert client.get(f"/admin/auth/user/{anna.pk}/password/").status_code == 403
+
+
+class Typed(changepassword.Command):
+    """The command, with somebody at the keyboard."""
+
+    def _get_pass(self, prompt: str = "") -> str:
+        return "seven sisters over the lake"
+
+
+def test_a_password_that_the_command_sets_is_in_the_record_and_ends_sessions(anna: User, client: Client) -> None:
+    client.force_login(anna)
+    call_command(Typed(), "anna", stdout=io.StringIO())
+    assert not is_in(client)
+    entry = AuditEntry.objects.get(kind=AuditKind.PASSWORD_SET)
+    assert (entry.about_name, entry.by, entry.details) == ("anna", None, {"by": "command"})
+    assert get_commands()["changepassword"] == "lims"
+
+
+def test_a_lab_without_passwords_makes_and_takes_no_links(anna: User, client: Client, settings: Settings) -> None:
+    admin = UserFactory.create(roles=["admin"])
+    _link, secret = AccessLink.objects.issue(anna, by=admin)
+    settings.PASSWORDS = False
+    settings.OIDC_NAME, settings.OIDC_ISSUER = "University sign-in", "https://sso.lab.example"
+    client.force_login(admin)
+    for address in ("/people/invite/", f"/people/{anna.pk}/link/"):
+        answer = client.post(address, {"username": "new", "roles": ["member"]}, follow=True)
+        assert "people sign in by University sign-in" in answer.content.decode(), address
+    assert not User.objects.filter(username="new").exists()
+    ended = Client().get(f"/welcome/{secret}/")
+    assert ended.status_code == 410
+    assert "Sign in by University sign-in." in ended.content.decode()

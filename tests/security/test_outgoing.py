@@ -25,7 +25,6 @@ ASKS = {"requests", "httpx", "aiohttp", "urllib3", "urllib.request", "http.clien
 MAY_ASK = {
     "lims/digests.py": "knows the errors of the mail server that the environment names",
     "lims/uploader/icosa_upload.py": "runs on the computer of an instrument, and asks the lab",
-    "lims/oidc.py": "asks the sign-in service that the environment names",
     "lims/sso.py": "asks the sign-in service that the environment names",
 }
 BELIEVES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
