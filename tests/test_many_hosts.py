@@ -125,29 +125,28 @@ def hosts(
     one, other = (Host(name, folder / name, url, files) for name in ("host-a", "host-b"))
     with django_db_blocker.unblock():
         connections.settings[ALIAS] = {**settings.DATABASES["default"], **dj_database_url.parse(url)}
-        filled = subprocess.run(
-            [sys.executable, "tests/screening/hosts_lab.py", "fill", str(N_ARCHIVED)],
-            cwd=settings.BASE_DIR, env=one.environment, check=True, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        hosts = Hosts(one, other, filled.stdout.split()[-1], bucket)
         try:
-            for host in hosts.both:
+            for host in (one, other):
                 host.begin()
+            filled = subprocess.run(
+                [sys.executable, "tests/screening/hosts_lab.py", "fill", str(N_ARCHIVED)],
+                cwd=settings.BASE_DIR, env=one.environment, check=True, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            hosts = Hosts(one, other, filled.stdout.split()[-1], bucket)
             for host in hosts.both:
                 wait_for_port(host.port)
             one.wait_until(lambda: set(alive()) == {"host-a", "host-b"}, "signs of life of both")
             yield hosts
         finally:
             with ThreadPoolExecutor() as threads:
-                left = [pid for pids in threads.map(Host.end, hosts.both) for pid in pids]
+                left = [pid for pids in threads.map(Host.end, (one, other)) for pid in pids]
             connections[ALIAS].close()
             del connections[ALIAS], connections.settings[ALIAS]
     assert left == []
 
 
 def alive() -> list[str]:
-    beating = WorkerHeartbeat.objects.using(ALIAS).exclude(beat_at=None).exclude(device="")
-    return list(beating.values_list("host", flat=True))
+    return list(WorkerHeartbeat.objects.using(ALIAS).exclude(beat_at=None).values_list("host", flat=True))
 
 
 def test_what_is_sent_through_two_doors_is_screened_once_and_given_out_by_both(hosts: Hosts) -> None:
