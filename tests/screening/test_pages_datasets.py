@@ -156,7 +156,7 @@ class TestDraft:
         monkeypatch.setattr("screening.views.datasets.MOST_TO_DRAW_HERE", 1)
         address = draft_of(curator).get_absolute_url()
         shown = page(client, address, label="icosahedral")
-        assert "2 patterns are looked at. What they make stands here in a few seconds." in shown
+        assert "2 patterns are being looked at. What the set would hold appears here in a few seconds." in shown
         assert f'hx-get="{address}?label=icosahedral"' in shown
         assert pattern.name not in shown
         part = client.get(f"{address}?label=icosahedral", headers={"HX-Request": "true"})
