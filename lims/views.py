@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
@@ -74,10 +74,11 @@ def follow_ups_for(person: User) -> FollowUpQuerySet:
     return unfinished.filter(Q(assigned_to=person) | Q(due_on__lt=timezone.localdate())).by_urgency()
 
 
-def machines() -> dict[str, int | datetime | list[str] | ArchiveScreening | None]:
+def machines() -> dict[str, Any]:
     """Workers and trainers that are alive, what people wait for, and the archive that they screen besides."""
     waiting = ScreeningResult.objects.not_done().awaiting().filter(priority__lt=ScreeningResult.Priority.RESCREEN)
     queue = waiting.aggregate(n=Count("pk"), oldest=Min("queued_at"))
+    put_off = waiting.filter(attempts=0).exclude(reason=None).values_list("reason", flat=True)
     active = Q(state__in=TrainingRun.ACTIVE)
     hosts = list(WorkerHeartbeat.objects.alive().values_list("host", flat=True))
     trainings = TrainingRun.objects.unfinished().aggregate(n=Count("pk"), n_active=Count("pk", filter=active))
@@ -89,5 +90,6 @@ def machines() -> dict[str, int | datetime | list[str] | ArchiveScreening | None
         "n_active_trainings": trainings["n_active"],
         "n_waiting": queue["n"],
         "waiting_since": queue["oldest"],
+        "waiting_because": put_off.first() if queue["n"] else None,
         "archive": ArchiveScreening.objects.unfinished().select_related("run", "version").first(),
     }

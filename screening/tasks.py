@@ -21,7 +21,7 @@ from mlmodels.net.preprocess import NetworkInput
 from mlmodels.registry import BATCH_SIZE, ScreeningNetwork, network_for
 from samples.log_ids import run_id
 from samples.xrd.pattern import PowderPattern
-from samples.xrd.sentences import sentence
+from samples.xrd.sentences import Sentence, sentence
 from screening import pipeline
 from screening.bell import ring
 from screening.models import (
@@ -52,6 +52,14 @@ interrupted: set[UUID] = set()
 """Leases of the rows that this process could not write, since the database was away."""
 
 
+told_unusable: set[int] = set()
+"""Versions of which the log of this process has the reason."""
+
+
+class NetworkUnusableError(Exception):
+    """The network that rows wait for cannot be loaded here: they wait on, and nothing is counted as an attempt."""
+
+
 def screen_waiting() -> None:
     """Screen queued rows, batch by batch, until none is left, and put what was found before reviewers.
 
@@ -65,7 +73,8 @@ def screen_waiting() -> None:
         if not rung and ScreeningResult.objects.claimable().exists():
             ring()  # for another worker to join in
             rung = True
-        screen_batch(batch)
+        if not screen_batch(batch):
+            break  # whoever looks again does so after a while
         beat()
         if time.monotonic() > end_of_shift:
             ring()
@@ -77,7 +86,8 @@ def screen_waiting() -> None:
 def screen_fresh() -> None:
     """Screen what people wait for, in the midst of longer work."""
     while batch := ScreeningResult.objects.filter(priority__lt=ScreeningResult.Priority.RESCREEN).claim(BATCH_SIZE):
-        screen_batch(batch)
+        if not screen_batch(batch):
+            break
         Candidate.objects.catch_up()
 
 
@@ -89,25 +99,54 @@ def next_batch() -> list[ScreeningResult]:
     return batch
 
 
-def screen_batch(batch: Sequence[ScreeningResult]) -> None:
-    """Screen rows that are leased to us; those that the database went away from are taken up again, and no attempt is counted."""
+def screen_batch(batch: Sequence[ScreeningResult]) -> bool:
+    """Screen rows that are leased to us; those that the database went away from are taken up again, and no attempt is counted.
+
+    False where their network cannot be loaded: it is no pattern's fault, so they wait with that reason.
+    """
     try:
         _screen(batch)
+    except NetworkUnusableError:
+        version = batch[0].model_version
+        if version.pk not in told_unusable:  # it is tried again every few seconds
+            told_unusable.add(version.pk)
+            logger.exception("The network %s cannot be loaded", version)
+        ScreeningResult.objects.put_off({row.lease for row in batch if row.lease}, unusable(version.name))
+        return False
     except (InterfaceError, OperationalError):
         interrupted.update({row.lease for row in batch if row.lease})
         raise
+    return True
+
+
+def unusable(name: str) -> Sentence:
+    return sentence(
+        "The weights of the network %(name)s are missing or damaged, or there is no room to load them. Patterns wait and none"
+        " is lost. Bring the database back from a backup, or put another network into production under Models; the log of"
+        " the worker has the reason.",
+        name=name,
+    )
+
+
+def _load(version_id: int) -> ScreeningNetwork:
+    try:
+        return network_for(version_id)
+    except Error:  # of the database
+        raise
+    except Exception as error:
+        raise NetworkUnusableError from error
 
 
 def _screen(batch: Sequence[ScreeningResult]) -> None:
     """Where the batch fails, each by itself, so that one bad pattern fails alone."""
     run_id.set(",".join(map(str, sorted({row.run_id for row in batch}))))
     try:
-        network = network_for(batch[0].model_version_id)
+        network = _load(batch[0].model_version_id)
         patterns = [row.reading.as_pattern() for row in batch]
         batch, patterns = refuse_unscreenable(batch, patterns)
         inputs = [pipeline.prepare(pattern) for pattern in patterns]
         calls = pipeline.screen(network, inputs)
-    except Error:  # of the database: here is nothing to be written
+    except (Error, NetworkUnusableError):  # of the database: here is nothing to be written
         raise
     except Exception as error:
         logger.exception("Screening failed for results %s", [row.pk for row in batch])
@@ -197,7 +236,10 @@ def take_up_interrupted() -> int:
 def warm_up() -> None:
     """Import torch and load the network in production when a worker process starts, so that the first upload need not wait."""
     if version := ModelVersion.objects.production():
-        _heartbeat().update(device=network_for(version.pk).device)
+        try:
+            _heartbeat().update(device=_load(version.pk).device)
+        except NetworkUnusableError:  # said where rows wait for it
+            logger.exception("The network %s cannot be loaded", version)
 
 
 def _heartbeat() -> models.QuerySet[WorkerHeartbeat]:

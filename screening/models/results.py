@@ -262,6 +262,11 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
             state=ScreeningResult.State.QUEUED, attempts=F("attempts") - 1, lease=None, leased_until=None
         )
 
+    def put_off(self, leases: Iterable[UUID], reason: Sentence) -> None:
+        """The same where the reason is told while they wait."""
+        self.filter(state=ScreeningResult.State.RUNNING, lease__in=leases).update(reason=reason.as_json())
+        self.take_back(leases)
+
     def release_expired(self) -> int:
         """Put rows whose worker was lost back into the queue, or aside after MAX_ATTEMPTS; returns how many there were."""
         expired = self.filter(state=ScreeningResult.State.RUNNING, leased_until__lt=timezone.now())

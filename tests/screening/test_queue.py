@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, OperationalError, transaction
+from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from mlmodels.models import ModelVersion
+from mlmodels.registry import network_for
 from samples.models import Reading
 from samples.models.unchanging import UnchangingError
 from samples.sentences import translated
@@ -21,7 +23,7 @@ from samples.xrd.sentences import sentence
 from screening.bell import ring
 from screening.models import ScreeningResult, ScreeningRun
 from screening.models.results import MAX_ATTEMPTS
-from screening.tasks import beat, screen_batch, screen_waiting
+from screening.tasks import beat, screen_batch, screen_waiting, warm_up
 from tests.factories import make_reading, pattern_text
 
 State = ScreeningResult.State
@@ -171,6 +173,29 @@ def test_a_database_that_goes_away_costs_no_attempt(
     assert not ScreeningResult.objects.filter(state=State.RUNNING).exists()
     screen_waiting()
     assert ScreeningResult.objects.filter(state=State.DONE, attempts=1).count() == 3
+
+
+def test_a_network_that_cannot_be_loaded_costs_no_attempt_and_home_says_so(
+    run: ScreeningRun, person: User, tiny_version: ModelVersion, client: Client
+) -> None:
+    rows = queue(run, 2)
+    parts = list(tiny_version.weights_parts.all())
+    for damage in (b"no weights", b""):
+        network_for.cache_clear()
+        tiny_version.weights_parts.update(content=damage)
+        for _ in range(MAX_ATTEMPTS + 1):
+            screen_waiting()
+        warm_up()
+    waiting = ScreeningResult.objects.filter(pk__in=[row.pk for row in rows])
+    assert set(waiting.values_list("state", "attempts", "lease")) == {(State.QUEUED, 0, None)}
+    client.force_login(person)
+    home = client.get("/").content.decode()
+    assert f"The weights of the network {tiny_version.name} are missing or damaged" in home
+    for part in parts:
+        tiny_version.weights_parts.filter(pk=part.pk).update(content=part.content)
+    screen_waiting()
+    assert set(waiting.values_list("state", "attempts")) == {(State.DONE, 1)}
+    assert "missing or damaged" not in client.get("/").content.decode()
 
 
 def test_a_poison_pattern_fails_alone(run: ScreeningRun) -> None:
