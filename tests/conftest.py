@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 
 from lims.schema import fit
 from tests.emptying import databases_can_be_emptied as databases_can_be_emptied
@@ -25,3 +26,9 @@ def shared_data() -> Path:
 def database_fits() -> None:
     """Tests make their database by the migrations: no page needs to ask, so that the number of its questions is its own."""
     fit.trust()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept() -> None:
+    """What one test counted serves no other."""
+    cache.clear()
