@@ -4,6 +4,8 @@ import os
 
 wsgi_app = "lims.wsgi"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+# Loaded once: the processes share it, wrong settings end the start, and systemd hears "ready" when it is.
+preload_app = True
 worker_class = "gthread"
 threads = 8
 # Longer than nginx keeps an idle connection (60 s): else a request now and then meets one that was just closed, and fails.
