@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from axes.backends import AxesStandaloneBackend
@@ -102,7 +103,7 @@ def forget_failures(username: str) -> None:
 def locked_out(request: HttpRequest, _response: HttpResponse | None, credentials: Mapping[str, Any]) -> HttpResponse:
     """The page that says how long."""
     until = _until(AxesProxyHandler.get_implementation().get_user_attempts(request, credentials))
-    minutes = max(1, -int((timezone.now() - until) / timedelta(minutes=1)))
+    minutes = max(1, ceil((until - timezone.now()) / timedelta(minutes=1)))
     response = render(request, "registration/locked_out.html", {"until": until, "minutes": minutes}, status=429)
     response["Retry-After"] = str(minutes * 60)
     return response
