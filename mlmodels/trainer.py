@@ -145,9 +145,11 @@ class Training:
         try:
             close_old_connections()
             self.trainer.heartbeat.beat()
+            written, learnt = self._new_state()  # before the curve, which so reaches at least as far
             state = self.run.keep(**self._progress())
-            if state == TrainingRun.State.RUNNING:
-                self._keep_state()
+            if learnt and state == TrainingRun.State.RUNNING:
+                self.run.keep_state(learnt, retraining.step_of(learnt))
+                self.saved_at = written
         except Error as error:  # it may be back with the next beat; the training goes on meanwhile
             logger.error("The database does not answer: %s", error)
             return
@@ -215,13 +217,13 @@ class Training:
         head = f"— {self.run.host} ({self.run.device}), from step {self.run.saved_step} —\n"
         return (self.log_before + head + said).replace("\x00", "")[-LOG_LENGTH:]
 
-    def _keep_state(self) -> None:
+    def _new_state(self) -> tuple[int, bytes]:
+        """When the state in the folder was written, and what it holds; empty where it is the kept one."""
         with contextlib.suppress(FileNotFoundError):
             path = self.folder / STATE
             if (written := path.stat().st_mtime_ns) != self.saved_at:
-                state = path.read_bytes()
-                self.run.keep_state(state, retraining.step_of(state))
-                self.saved_at = written
+                return written, path.read_bytes()
+        return self.saved_at, b""
 
     def _take_in(self, status: int) -> None:
         """Register what was made, or say what went wrong."""

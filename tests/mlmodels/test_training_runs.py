@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -16,6 +20,7 @@ from mlmodels.material import material_of
 from mlmodels.models import Dataset, ModelVersion, TrainerHeartbeat, TrainingError, TrainingRun
 from mlmodels.models.training_runs import MAX_ATTEMPTS
 from mlmodels.net.checkpoint import CheckpointError
+from mlmodels.trainer import Trainer, Training
 from samples.models import ReadingArrays
 from samples.xrd.sentences import sentence
 from tests.data_sets import entry_of, freeze
@@ -43,6 +48,26 @@ def register(seed: int, **training: object) -> ModelVersion:
     checkpoint = replace(tiny_checkpoint(seed), training=training)
     weights = checkpoint.weights()
     return ModelVersion.objects.register(weights, checkpoint.config(weights))
+
+
+def learn(folder: Path, step: int) -> None:
+    """What the process that trains writes at ``step``: the point of the curve, then the state."""
+    with (folder / "training.jsonl").open("a") as curve:
+        curve.write(json.dumps({"step": step}) + "\n")
+    (folder / "training.state").write_bytes(safetensors.numpy.save({"w": np.zeros(1)}, {"step": str(step)}))
+
+
+class OvertakenTraining(Training):
+    """Its process learns on while a beat carries the curve into the database."""
+
+    def __init__(self, trainer: Trainer, run: TrainingRun, folder: Path) -> None:
+        super().__init__(trainer, run, folder)
+        trainer.heartbeat = TrainerHeartbeat.objects.register()
+
+    def _progress(self) -> dict[str, Any]:
+        progress = super()._progress()
+        learn(self.folder, progress["step"] + 3)
+        return progress
 
 
 def trainer(name: str = "lab", device: str = TrainerHeartbeat.CPU) -> TrainerHeartbeat:
@@ -221,6 +246,18 @@ class TestTakingUp:
         assert not lost.keep_state(b"old", 5)
         assert not lost.fail(sentence("The disk is full."))
         assert other.keep(step=7) == State.RUNNING
+
+    def test_a_kept_state_comes_with_its_whole_curve(self, run: TrainingRun, tmp_path: Path) -> None:
+        """Whoever takes the run up after a kill has no other record of the steps before that state."""
+        learn(tmp_path, 3)
+        training = OvertakenTraining(Trainer(), claimed(run), tmp_path)
+        for _ in range(3):
+            training.beat(at_once=True)
+            run.refresh_from_db()
+            assert [point["step"] for point in run.curve if point["step"] <= run.saved_step] == list(
+                range(3, run.saved_step + 1, 3)
+            )
+        assert run.saved_step == 9
 
     def test_a_run_that_loses_its_process_again_and_again_is_set_aside(self, run: TrainingRun) -> None:
         for _ in range(MAX_ATTEMPTS):
