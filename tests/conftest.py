@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from lims.schema import fit
 from tests.emptying import databases_can_be_emptied as databases_can_be_emptied
+from tests.labs import databases as databases
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -146,7 +146,7 @@ class Databases:
                 server.execute(sql.SQL(command).format(*map(sql.Identifier, names)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     made = Databases(tmp_path_factory.mktemp("databases"))
     yield made

@@ -10,7 +10,6 @@ import pytest
 from mlmodels.models import Dataset, ModelVersion, Promotion, TrainingRun
 from screening.models import ArchiveScreening, Proof
 from tests.labs import ALIAS, Databases, Lab
-from tests.labs import databases as databases
 from tests.labs import lab as lab
 
 pytestmark = [pytest.mark.workers, pytest.mark.slow]

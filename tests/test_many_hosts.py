@@ -33,7 +33,6 @@ from tests.buckets import KEYS, S3Server, free_port
 from tests.buckets import s3_server as s3_server
 from tests.factories import pattern_text
 from tests.labs import ALIAS, Databases, Lab, is_alive
-from tests.labs import databases as databases
 
 pytestmark = [pytest.mark.workers, pytest.mark.slow, pytest.mark.xdist_group("hosts")]
 

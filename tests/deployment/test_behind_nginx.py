@@ -15,7 +15,6 @@ from lims.models import AuditEntry, AuditKind
 from tests.deployment.served import HOST, Browser, Nginx, Web, wait_for
 from tests.factories import pattern_text
 from tests.labs import ALIAS, Lab
-from tests.labs import databases as databases
 from tests.labs import lab as lab
 
 pytestmark = [pytest.mark.workers, pytest.mark.slow]

@@ -15,7 +15,6 @@ from django.conf import settings
 from mlmodels.models import ModelVersion, TrainingRun, TrainingStatePart
 from screening.models import ScreeningResult
 from tests.labs import ALIAS, PATIENCE, Lab, descendants, is_alive
-from tests.labs import databases as databases
 from tests.labs import lab as lab
 
 pytestmark = [pytest.mark.workers, pytest.mark.slow]

@@ -14,7 +14,6 @@ from django.conf import settings
 
 from screening.models import ScreeningResult, WorkerHeartbeat
 from tests.labs import ALIAS, PATIENCE, Lab, is_alive, read_proc
-from tests.labs import databases as databases
 from tests.labs import lab as lab
 from tests.poison import POISON_BEGINS_AT
 

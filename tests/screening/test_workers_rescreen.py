@@ -9,7 +9,6 @@ import pytest
 from screening.models import ArchiveScreening, ScreeningResult
 from screening.models.results import ARCHIVE_BATCHES, ScreeningResultQuerySet
 from tests.labs import ALIAS, Lab
-from tests.labs import databases as databases
 from tests.labs import lab as lab
 
 pytestmark = [pytest.mark.workers, pytest.mark.slow]
