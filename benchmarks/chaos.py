@@ -414,6 +414,7 @@ def say_what_was_told(names: list[str], seconds: float, clients: Clients, onlook
 
 EXPECTED = {
     "cut the database off": ("home: 503 The database does not answer", "healthz: 503 database"),
+    "freeze the database": ("home: 503 The database", "healthz: 503 database"),
     "switch the workers host off": ("home: No worker is running", "healthz: 503 worker silent"),
     "fill the disk": ("home: The disk is", "healthz: 503 disk nearly full"),
 }

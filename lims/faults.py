@@ -8,11 +8,12 @@ import sys
 import threading
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from lims import patience
 from lims.request_ids import route_of
 from lims.schema import fit, not_serving
 from samples.store import StoreAwayError
@@ -21,8 +22,18 @@ from samples.xrd.sentences import sentence
 OF_THE_DATABASE = (InterfaceError, OperationalError, ProgrammingError)
 DISK_FULL = "53100"
 """PostgreSQL's code for it."""
+WITHDRAWN = {"57014", "55P03", "25P03"}
+"""Its codes for what reached a limit of `lims/patience.py`: a statement, a wait for a lock, a transaction that stood still."""
 
 WAS_AWAY = sentence("The database was away for a moment and is back. What you did last was not saved: do it again.")
+TOOK_TOO_LONG = sentence(
+    "The database took too long to answer, so what was asked of it was withdrawn. What you did last was not saved, and everything"
+    " from before is still there. Try again in a minute, or ask for less at once; if it stays so, tell an administrator."
+)
+FELL_SILENT = sentence(
+    "The database took too long to answer: it says nothing at all. Whether what you did last was saved is not known: look for it"
+    " before you do it again. The lab goes on by itself as soon as the database answers."
+)
 FILES_ARE_AWAY = sentence(
     "The lab's store of files does not answer. What you did last was not saved, and everything from before is still there."
     " Try again in a few minutes; if it stays so, tell an administrator."
@@ -40,7 +51,7 @@ class FaultHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is None or getattr(self._busy, "now", False):
+        if error is None or fit.misfit or getattr(self._busy, "now", False):
             return
         self._busy.now = True
         with suppress(Exception):  # where the database is away: it stands in the log in any case
@@ -59,6 +70,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return not_serving(request, DISK_IS_FULL, status=507)
     if isinstance(error, StoreAwayError):
         return not_serving(request, FILES_ARE_AWAY)
+    if isinstance(error, DatabaseError) and sqlstate_of(error) in WITHDRAWN:
+        return not_serving(request, TOOK_TOO_LONG)
+    if isinstance(error, OperationalError) and sqlstate_of(error) == patience.SILENCE:
+        fit.lose()
+        return not_serving(request, FELL_SILENT)
     if isinstance(error, OF_THE_DATABASE) and (misfit := fit.look()):
         return not_serving(request, misfit)
     if is_lost_connection(error):

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from lims.schema import fit
+from lims import patience
+from lims.schema import LOOK_WITHIN, UNREACHABLE, fit
 from samples.models import PatternFile
 from samples.store import store
 from screening.models import ScreeningResult, WorkerHeartbeat
@@ -46,10 +47,13 @@ def ready(request: HttpRequest) -> JsonResponse:
         "worker": None,
         "disk_free_gb": round(free / 1e9, 1),
     }
+    if fit.misfit is UNREACHABLE:
+        return JsonResponse(said, status=503)
     try:
-        now, oldest = timezone.now(), oldest_urgent()
-        beat = WorkerHeartbeat.objects.aggregate(at=Max("beat_at"))["at"]
-        alive = WorkerHeartbeat.objects.alive().exists()
+        with patience.at_most(LOOK_WITHIN):
+            now, oldest = timezone.now(), oldest_urgent()
+            beat = WorkerHeartbeat.objects.aggregate(at=Max("beat_at"))["at"]
+            alive = WorkerHeartbeat.objects.alive().exists()
     except Error:
         return JsonResponse(said, status=503)
     queue_age = (now - oldest).total_seconds() if oldest else 0.0

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 
-from lims import __version__
+from lims import __version__, patience
 from samples.sentences import translated
 from samples.xrd.sentences import Sentence, sentence
 
@@ -22,6 +22,9 @@ OUR_APPS = {"lims", "screening", "mlmodels", "samples"}
 
 LOOK_AGAIN_AFTER = 2.0
 """Seconds, while they do not belong together; else whoever asks /healthz looks, and a page that the database breaks."""
+
+LOOK_WITHIN = 4.0
+"""Seconds after which a database that has not answered counts as away; a page may wait for longer, a monitor may not."""
 
 SERVED_ALWAYS = "/healthz"
 
@@ -40,10 +43,15 @@ class Fit:
     def doubt(self) -> None:
         self._looked_at = None
 
+    def lose(self) -> None:
+        """The database was silent for as long as a page waits: say so to all others at once, and look again in a while."""
+        self.misfit, self._looked_at = UNREACHABLE, time.monotonic()
+
     def look(self) -> Sentence | None:
         """Ask the database; None where it fits."""
         try:
-            self.misfit = find_misfit()
+            with patience.at_most(LOOK_WITHIN):
+                self.misfit = find_misfit()
         except Error:
             self.misfit = UNREACHABLE
         self._looked_at = time.monotonic()
@@ -52,6 +60,8 @@ class Fit:
     def known(self) -> Sentence | None:
         """As it was found last; asked anew where nobody has, or where it did not fit a while ago."""
         if self._looked_at is None or (self.misfit and time.monotonic() > self._looked_at + LOOK_AGAIN_AFTER):
+            if self.misfit:  # which the others are told, while this request asks
+                self._looked_at = time.monotonic() + LOOK_WITHIN
             return self.look()
         return self.misfit
 

@@ -4,6 +4,7 @@
 |---------------------|---------------------|----------------------------------------------------------------------|
 | ICOSA_DATA          | var/ in the project | folder of the SQLite database, the uploaded files and the secret key |
 | DATABASE_URL        | SQLite in ICOSA_DATA | postgresql://user:password@host/name for a shared database          |
+| ICOSA_DATABASE_PATIENCE | 20              | seconds that a page waits for an answer of PostgreSQL; commands and jobs wait as long as it takes |
 | SECRET_KEY          | made once, kept in ICOSA_DATA | signs sessions and jobs; the same on each host; with ICOSA_HTTPS=1 it must be set, in 50 characters or more |
 | ICOSA_FILES         | files/ in ICOSA_DATA | where uploaded files lie: a folder that hosts share, or s3://bucket/prefix?endpoint=https://s3.lab.example&region=… |
 | AWS_ACCESS_KEY_ID   | the machine's own role | key of the bucket, with AWS_SECRET_ACCESS_KEY                      |
@@ -183,6 +184,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
     }
 else:
+    DATABASES["default"]["ENGINE"] = "lims.postgresql"  # Django's, and a server that says nothing is given up
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         # A host that is gone answers nothing: give up after seconds, on either side, so that nobody waits or holds a lock
@@ -196,6 +198,8 @@ else:
         "options": "-c jit=off -c max_parallel_workers_per_gather=0"
         " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
     } | DATABASES["default"].get("OPTIONS", {})
+
+DATABASE_PATIENCE = environment.setting("ICOSA_DATABASE_PATIENCE", 20, environment.whole_number)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

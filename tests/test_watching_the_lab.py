@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection
+from django.db import InternalError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -18,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from lims.gpu import read_use
 from lims.models import Fault, Upkeep
+from lims.postgresql.base import SilentServerError
 from lims.request_ids import logger as request_logger
 from lims.schema import fit
 from samples.xrd.sentences import sentence
@@ -214,6 +215,36 @@ class TestFaults:
         response = client.get("/")
         assert response.status_code == 503
         assert "The database was away for a moment" in response.content.decode()
+
+    @pytest.mark.parametrize(
+        "cause",
+        [
+            psycopg.errors.QueryCanceled(),
+            psycopg.errors.LockNotAvailable(),
+            psycopg.errors.IdleInTransactionSessionTimeout(),
+        ],
+    )
+    def test_what_took_the_database_too_long_is_said_so(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch, cause: psycopg.Error
+    ) -> None:
+        client.raise_request_exception = False
+        client.force_login(UserFactory.create(roles=["member"]))
+        kind = InternalError if isinstance(cause, psycopg.InternalError) else OperationalError
+        break_home(monkeypatch, caused(kind("a limit"), cause))
+        response = client.get("/")
+        assert response.status_code == 503
+        assert "The database took too long to answer" in response.content.decode()
+
+    def test_a_database_that_says_nothing_closes_the_lab_for_the_others_at_once(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client.raise_request_exception = False
+        client.force_login(UserFactory.create(roles=["member"]))
+        break_home(monkeypatch, caused(OperationalError("the server does not answer"), SilentServerError()))
+        assert "it says nothing at all" in client.get("/").content.decode()
+        assert "The database does not answer" in client.get("/sign-in/").content.decode()
+        monkeypatch.setattr("lims.schema.LOOK_AGAIN_AFTER", 0.0)
+        assert client.get("/sign-in/").status_code == 200  # it was asked again, and answers
 
     @pytest.mark.parametrize(
         "error",
