@@ -24,7 +24,7 @@ from lims.models.audit import AuditEntry, AuditKind
 from samples.fields import StyledBoundField
 from samples.models import Change, Project
 from samples.models.changes import ChangeQuerySet, label_of
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, sent_number
 from samples.sheets.cells import shielded
 from samples.story import Story
 
@@ -93,14 +93,10 @@ class Place:
     @classmethod
     def read(cls, text: str) -> Place:
         entry, _dot, change = text.partition(".")
-        return cls(int(entry), int(change)) if _is_id(entry) and _is_id(change) else cls()
+        return cls(sent_number(entry) or 0, sent_number(change) or 0)
 
     def __str__(self) -> str:
         return f"{self.entry}.{self.change}"
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 class Audit:

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from samples.models import Sample, Viewer
+from samples.requests import sent_number
 
 
 def typed_number(text: str) -> str:
@@ -57,6 +58,16 @@ class PlainTextField(forms.CharField):
 
     def to_python(self, value: Any) -> str | None:
         return super().to_python(unicodedata.normalize("NFKC", value) if isinstance(value, str) else value)
+
+
+class MarkedRowsField(forms.ModelMultipleChoiceField):
+    """Rows that were marked, by their numbers; one that no database could hold is no choice either."""
+
+    def clean(self, value: Any) -> Any:
+        for number in value or ():
+            if sent_number(number) is None:
+                raise ValidationError(self.error_messages["invalid_pk_value"], "invalid_pk_value", {"pk": number})
+        return super().clean(value)
 
 
 class LongSelect(forms.Select):

@@ -38,6 +38,12 @@ def person_who_asks() -> AbstractBaseUser | None:
     return user if user is not None and user.is_authenticated else None
 
 
+def sent_number(text: object) -> int | None:
+    """An id, an edition or a place in a list as a form or an address names it; None for what no row can have."""
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
 def said_why(request: HttpRequest) -> str:
     """What was written into the field "why" of a form, for the history; it may be left empty."""
     return request.POST.get("why", "").strip()

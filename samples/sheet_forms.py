@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from samples.fields import StyledBoundField, TypedIntegerField
 from samples.models import SheetColumns, SheetImport
+from samples.requests import sent_number
 from samples.sheets.columns import TABLES, WHAT_IS_WRONG, Table
 from samples.sheets.layout import Layout, guessed_columns, guessed_layouts, key_of, line_number, other_unit
 from samples.sheets.reading import Line, Sheet
@@ -54,19 +55,15 @@ class TableForm(forms.Form):
         ]
         self.initial = {"sheet": "" if layout is None else str(layout.sheet), "header": layout.header if layout else 1}
         self.headings: Line = Line(1, ())
-        chosen = self._typed_number("sheet")
+        chosen = sent_number(self["sheet"].value())
         if chosen is not None and chosen < len(sheets):
             self._add_columns(sheets[chosen], layout)
 
-    def _typed_number(self, name: str) -> int | None:
-        text = str(self[name].value() or "")
-        return int(text) if text.isdecimal() and len(text) < 9 else None
-
     def _add_columns(self, sheet: Sheet, layout: Layout | None) -> None:
         """A choice for each column that has a heading or anything below it."""
-        self.headings = line_number(sheet, self._typed_number("header") or 1)
+        self.headings = line_number(sheet, sent_number(self["header"].value()) or 1)
         known = layout is not None and (layout.sheet, layout.header) == (
-            self._typed_number("sheet"),
+            sent_number(self["sheet"].value()),
             self.headings.number,
         )
         meanings = layout.columns if layout is not None and known else guessed_columns(self.headings, self.table)

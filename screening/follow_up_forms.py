@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField
 from samples.forms import RowFormSet
 from samples.models import Sample, people_who_see
+from samples.requests import sent_number
 from samples.xrd.icosahedral import LatticeConvention
 from samples.xrd.quoted_lattice import LengthUnit, QuotedLength
 from samples.xrd.sentences import Sentence
@@ -317,9 +318,7 @@ class OutcomeForm(forms.Form):
             "verdict": self.cleaned_data["verdict"],
             "reason": self.cleaned_data["reason"],
             "technique": technique,
-            "amends": self.follow_up.outcomes.filter(pk=amends).first()
-            if amends.isdecimal() and len(amends) < 19
-            else None,
+            "amends": self.follow_up.outcomes.filter(pk=pk).first() if (pk := sent_number(amends)) else None,
             "seen": seen,
         }
 

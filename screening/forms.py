@@ -12,7 +12,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
-from samples.fields import OfPerson, SampleCodeField, StyledBoundField, TypedFloatField
+from samples.fields import MarkedRowsField, OfPerson, SampleCodeField, StyledBoundField, TypedFloatField
 from samples.models import Pattern, Project, Reading, Viewer
 from samples.project_forms import ProjectField
 from samples.sentences import translated
@@ -52,7 +52,7 @@ class InboxForm(OfPerson, forms.Form):
 
     bound_field_class = StyledBoundField
 
-    patterns = forms.ModelMultipleChoiceField(
+    patterns = MarkedRowsField(
         Pattern.objects.none(), error_messages={"required": _("Mark the patterns that belong to the sample.")}
     )
     sample = SampleCodeField(label=_("Sample"))
@@ -67,7 +67,7 @@ class MarkedRowsForm(OfPerson, forms.Form):
 
     bound_field_class = StyledBoundField
 
-    rows = forms.ModelMultipleChoiceField(
+    rows = MarkedRowsField(
         ReceivedPattern.objects.none(),
         to_field_name="pattern_id",
         error_messages={"required": _("Mark the rows that belong to the sample.")},

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from samples.fields import PlainTextField, StyledBoundField
+from samples.fields import MarkedRowsField, PlainTextField, StyledBoundField
 from samples.models import Viewer
 from screening.models import Candidate, ReferencePhase, Review
 from screening.models.reviews import MEANINGS
@@ -63,7 +63,7 @@ class BatchVerdictForm(VerdictForm):
         error_messages={"required": _("Choose one of the six verdicts. Nothing was signed.")},
     )
     phase_name = PlainTextField(label=_("Which known phase"), required=False, max_length=120)
-    candidates = forms.ModelMultipleChoiceField(
+    candidates = MarkedRowsField(
         Candidate.objects.none(),
         error_messages={"required": _("Mark the calls that this verdict is about. Nothing was signed.")},
     )

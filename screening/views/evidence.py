@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from samples.downloads import download_of
-from samples.requests import SignedInRequest, said_why
+from samples.requests import SignedInRequest, said_why, sent_number
 from samples.sentences import translated
 from screening.follow_up_forms import (
     SPACE_GROUPS_SEEN,
@@ -54,7 +54,7 @@ def evidence(request: SignedInRequest, pk: int) -> HttpResponse:
             try:
                 filled.revise(
                     by=request.user,
-                    edition=_whole_number(request.POST.get("edition", "")),
+                    edition=sent_number(request.POST.get("edition")) or 0,
                     phases=phases.rows(),
                     measurements=lattice.rows(),
                     why=said_why(request),
@@ -152,7 +152,3 @@ def archive_file(request: SignedInRequest, pk: int) -> HttpResponse:
         file.archive(request.user, said_why(request))
         messages.success(request, _("“%(name)s” is put away; nothing was deleted.") % {"name": file})
     return redirect(f"{file.follow_up.get_absolute_url()}#files")
-
-
-def _whole_number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 10 else 0

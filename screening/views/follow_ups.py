@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from samples.models import Sample
 from samples.models.samples import plain_text
-from samples.requests import SignedInRequest, said_why
+from samples.requests import SignedInRequest, said_why, sent_number
 from samples.sentences import translated
 from screening.follow_up_forms import CallOffForm, FilesForm, OutcomeForm, PlanForm
 from screening.models import EvidenceFile, FollowUp, FollowUpConflict, FollowUpError, Outcome, Review
@@ -198,13 +198,13 @@ def _outcome_form(shown: FollowUp, request: SignedInRequest | None = None) -> Ou
 
 
 def _review_of(request: SignedInRequest) -> Review | None:
-    pk = request.GET.get("review", "")
-    if not (pk.isdecimal() and len(pk) < 19):
+    pk = sent_number(request.GET.get("review"))
+    if pk is None:
         return None
     reviews = (
         Review.objects.visible_to(request.user).standing().select_related("result__reading__pattern__sample", "signer")
     )
-    return reviews.filter(pk=int(pk), verdict=Review.Verdict.FOLLOW_UP).first()
+    return reviews.filter(pk=pk, verdict=Review.Verdict.FOLLOW_UP).first()
 
 
 def _sample_of(request: SignedInRequest) -> Sample | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
 from samples.comment_forms import CommentForm
 from samples.models import Comment, Pattern
-from samples.requests import said_why
+from samples.requests import said_why, sent_number
 from samples.sentences import translated
 from samples.xrd.bragg import CU_KALPHA1
 from samples.xrd.sentences import PatternFileError
@@ -131,13 +133,11 @@ def _card(request: PageRequest, pk: int) -> Card:
 
 def _back(request: PageRequest, pk: int) -> HttpResponse:
     """To the batch that the button stood in, else to the pattern."""
-    run, sample = request.POST.get("run", ""), request.POST.get("run_sample", "")
-    if not run.isdecimal():
+    run, sample = sent_number(request.POST.get("run")), request.POST.get("run_sample", "")
+    if run is None:
         return redirect("screening:pattern", pk)
-    address = redirect("screening:run", int(run))
-    if sample:
-        address["Location"] += f"?sample={sample}"
-    return address
+    address = reverse("screening:run", args=[run])
+    return redirect(f"{address}?{urlencode({'sample': sample})}" if sample else address)
 
 
 def _page(request: PageRequest, card: Card, **forms: Any) -> HttpResponse:

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from samples.models import AlloySystem, Pattern
-from samples.requests import SignedInRequest
+from samples.requests import SignedInRequest, sent_number
 from samples.sentences import translated
 from screening.cards import Card, cards_of
 from screening.models import Candidate, ReferencePhase, Review, ReviewError
@@ -137,8 +137,8 @@ def undo(request: SignedInRequest, pk: int) -> HttpResponse:
 def blind(request: SignedInRequest) -> HttpResponse:
     """Read without the network's call from now on, or with it again."""
     request.session["blind_reading"] = request.POST.get("blind") == "1"
-    back = request.POST.get("back", "")
-    return redirect("screening:review", int(back)) if back.isdecimal() else redirect("screening:review-list")
+    back = sent_number(request.POST.get("back"))
+    return redirect("screening:review", back) if back else redirect("screening:review-list")
 
 
 def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, form: VerdictForm) -> HttpResponse:
@@ -196,9 +196,8 @@ def _with_sample(person: User) -> CandidateQuerySet:
 
 def _named(request: SignedInRequest, name: str) -> Candidate | None:
     """The candidate whose result the address names."""
-    pk = request.GET.get(name, "")
-    candidates = Candidate.objects.visible_to(request.user)
-    return candidates.filter(result=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
+    pk = sent_number(request.GET.get(name))
+    return Candidate.objects.visible_to(request.user).filter(result=pk).first() if pk else None
 
 
 def _is_blind(request: SignedInRequest) -> bool:

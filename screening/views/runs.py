@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST
 
 from samples.models import Pattern, Sample
 from samples.models.samples import plain_text
-from samples.requests import said_why
+from samples.requests import said_why, sent_number
 from samples.sentences import translated
 from samples.xrd.sentences import Sentence
 from screening.cards import Card, Progress, cards_of_run
@@ -115,7 +115,7 @@ def move(request: PageRequest, pk: int) -> HttpResponse:
 def set_aside(request: PageRequest, pk: int) -> HttpResponse:
     """Archive the marked rows, such as scans of a file that are not wanted, or take them back."""
     run = get_object_or_404(ScreeningRun.objects.visible_to(request.user), pk=pk)
-    rows = [number for number in request.POST.getlist("rows") if number.isdecimal()]
+    rows = [number for number in map(sent_number, request.POST.getlist("rows")) if number]
     patterns = Pattern.objects.visible_to(request.user).filter(received__run=run, pk__in=rows)
     if request.POST.get("back"):
         n = patterns.restore(request.user)
@@ -209,7 +209,7 @@ def changed_since(request: PageRequest, cards: list[Card]) -> list[Card]:
 def typed_codes(request: PageRequest) -> dict[int, str]:
     """What was typed into the sample of each row, by id of the pattern."""
     typed = {name.removeprefix("sample-"): code for name, code in request.POST.items() if name.startswith("sample-")}
-    return {int(number): str(code) for number, code in typed.items() if number.isdecimal() and len(number) < 19}
+    return {number: str(code) for name, code in typed.items() if (number := sent_number(name))}
 
 
 def _page(

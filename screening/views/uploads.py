@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from samples.downloads import NotThere
 from samples.models import Receipt, Sample
+from samples.requests import sent_number
 from samples.sentences import translated
 from samples.xrd.sentences import PatternFileError
 from screening.cards import Card, cards_of_run
@@ -73,8 +74,8 @@ def unpack(request: PageRequest, pk: int) -> HttpResponse:
 
 def _run_to_join(request: PageRequest) -> ScreeningRun | None:
     """The run that an earlier group of the same upload started."""
-    number = request.POST.get("run", "")
-    return ScreeningRun.objects.uploads_of(request.user).filter(pk=number).first() if number.isdecimal() else None
+    pk = sent_number(request.POST.get("run"))
+    return ScreeningRun.objects.uploads_of(request.user).filter(pk=pk).first() if pk else None
 
 
 def _receive(
