@@ -140,12 +140,20 @@ class FollowUpViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[FollowUp]):
     lookup_value_regex = NUMBER
 
 
+class EvidenceFileFilter(filters.FilterSet):  # type: ignore[misc]
+    follow_up = filters.NumberFilter(field_name="follow_up", label="id of the follow-up")
+
+    class Meta:
+        model = EvidenceFile
+        fields = ["technique", "sha256"]
+
+
 class EvidenceFileViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[EvidenceFile]):
     """Images and other files of follow-ups; they stay as they came."""
 
     queryset = EvidenceFile.objects.current().without_thumbnails()
     serializer_class = EvidenceFileSerializer
-    filterset_fields = ["follow_up", "technique", "sha256"]
+    filterset_class = EvidenceFileFilter
     ordering_fields = ["added_at"]
     ordering = ["-added_at"]
     lookup_value_regex = NUMBER

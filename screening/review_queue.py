@@ -66,10 +66,10 @@ class ReviewQueue:
         return urlencode({"order": self.order, **({"system": self.system_key} if self.system_key else {})})
 
     def candidates(self) -> CandidateQuerySet:
-        return self._of_system(Candidate.objects.open_to(self.reviewer)).current().order_by(*ORDERS[self.order])
+        return self._open().order_by(*ORDERS[self.order])
 
     def left(self) -> Left:
-        n = self._of_system(Candidate.objects.open_to(self.reviewer)).order_by()[: MOST_COUNTED + 1].count()
+        n = self._open().order_by()[: MOST_COUNTED + 1].count()
         return Left(min(n, MOST_COUNTED), n > MOST_COUNTED)
 
     def take_next(self, after: Candidate | None = None) -> Candidate | None:
@@ -79,7 +79,8 @@ class ReviewQueue:
     def take_previous(self, before: Candidate) -> Candidate | None:
         return self._take(self._around(before, self.candidates().reverse(), backwards=True))
 
-    def _of_system(self, candidates: CandidateQuerySet) -> CandidateQuerySet:
+    def _open(self) -> CandidateQuerySet:
+        candidates = Candidate.objects.open_to(self.reviewer).current()
         return candidates.filter(system_key=self.system_key) if self.system_key else candidates
 
     def _take(self, candidates: Iterator[Candidate]) -> Candidate | None:

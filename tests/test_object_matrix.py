@@ -322,6 +322,26 @@ def test_nothing_told_to_an_outsider_changes_by_what_is_hidden(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(
+    ("asked", "behind"),
+    [
+        ("evidence-files/?follow_up=", "follow-ups/"),
+        *(("follow-ups/?result=", "results/"), ("reviews/?result=", "results/")),
+        *(("results/?pattern=", "patterns/"), ("results/?run=", "runs/"), ("patterns/?run=", "runs/")),
+        *(("samples/?parent=", "samples/"), ("patterns/?sample=", "samples/"), ("samples/?project=", "projects/")),
+    ],
+)
+def test_a_filter_by_what_is_hidden_answers_as_one_by_what_is_not_there(
+    lab: Project, insider: User, outsiders: list[User], asked: str, behind: str
+) -> None:
+    hidden = hide(lab, insider, outsiders)
+    for person in outsiders:
+        asker = Asker(person)
+        answers = [asker.ask("GET", f"/api/v1/{asked}{what}") for what in (hidden.behind[behind], 10**9)]
+        assert [answer.status_code for answer, _content in answers] == [200, 200]
+        assert len({content.partition("\n")[2] for _answer, content in answers}) == 1, "beside what the headers say"
+
+
 CHANGING = re.compile(
     r'csrfmiddlewaretoken" value="\w+|X-CSRFToken": "\w+|nonce-?[^ "]+("[^"]*")?|since=[^"&]+|[\d-]+T[\d:.]+(\+00:00|%2B00%3A00|Z)?'
     r"|disk_free_gb\": [\d.]+|D:\d{14}Z|/ID \[.*?\]|[Cc]ontent-?[Ll]ength: \d+|\bW?/?\"[0-9a-f]{32}\"|[0-9a-f-]{36}|csrftoken=\w+|\d+ (second|minute)s?( ago)?|\d\d:\d\d(:\d\d)?"

@@ -37,7 +37,7 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
         return self.filter(drawn=True, closed_at=None)
 
     def current(self) -> CandidateQuerySet:
-        """Without patterns that were archived or read anew, and without calls of former versions.
+        """Without patterns that were archived, or whose sample was, or that were read anew, and without calls of former versions.
 
         The version is asked of each candidate, as in ScreeningResult.objects.production(), so that the queue is walked.
         """
@@ -45,7 +45,8 @@ class CandidateQuerySet(VisibleQuerySet["Candidate"]):
         newer = Reading.objects.filter(
             pattern=OuterRef("result__reading__pattern"), number__gt=OuterRef("result__reading__number")
         )
-        return self.filter(~Exists(newer), Exists(in_production), result__reading__pattern__archived_at=None)
+        kept = {f"result__reading__{of}archived_at": None for of in ("pattern__", "pattern__sample__")}
+        return self.filter(~Exists(newer), Exists(in_production), **kept)
 
     def open_to(self, reviewer: User) -> CandidateQuerySet:
         """Waiting and theirs to see, held by nobody else, not judged by them before and, where four eyes are asked for, not their own."""

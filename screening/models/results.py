@@ -77,10 +77,6 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
         """Without what a candidate version said in the shadow: that is nobody's call."""
         return self.exclude(model_version__state=ModelVersion.State.CANDIDATE)
 
-    def awaiting_review(self) -> ScreeningResultQuerySet:
-        """Calls of the version in production that chance or their class put before people, and that are not judged yet."""
-        return self.current().production().filter(candidate__drawn=True, candidate__closed_at=None)
-
     def awaiting(self) -> ScreeningResultQuerySet:
         """Queued, or being screened right now."""
         return self.filter(state__in=[ScreeningResult.State.QUEUED, ScreeningResult.State.RUNNING])

@@ -54,12 +54,13 @@ class ReviewQuerySet(VisibleQuerySet["Review"]):
         candidate = _locked(result)
         phase_name = phase.name if phase else phase_name.strip()
         self._check(candidate, reviewer, verdict, reason, phase_name)
+        has_seen_the_call = self.filter(result=result, signer=reviewer).exists()  # it came with the verdict taken back
         review = self.create(
             result=result,
             verdict=verdict,
             phase=phase if verdict == Review.Verdict.KNOWN_PHASE else None,
             phase_name=phase_name if verdict == Review.Verdict.KNOWN_PHASE else "",
-            blind=blind,
+            blind=blind and not has_seen_the_call,
             uploader_id=candidate.uploader_id,
             four_eyes=settings.REVIEW_FOUR_EYES,
             signer=reviewer,

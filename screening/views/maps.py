@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 
 from mlmodels.models import ModelVersion
@@ -34,7 +34,10 @@ def side_by_side(request: HttpRequest) -> HttpResponse:
 
 @permission_required("samples.view_sample", raise_exception=True)
 def map_figure(request: HttpRequest, key: str) -> HttpResponse:
-    return JsonResponse(alloy_map_figure(_map(request, key), request.GET.get("colour", "class")))
+    alloys = _map(request, key)
+    if len(alloys.corners) < 2:
+        raise Http404  # of one element there is no map, and no page asks for it
+    return JsonResponse(alloy_map_figure(alloys, request.GET.get("colour", "class")))
 
 
 @permission_required("samples.view_sample", raise_exception=True)

@@ -19,11 +19,12 @@ from samples.models import AlloySystem, Pattern
 from samples.requests import SignedInRequest, sent_number
 from samples.sentences import translated
 from screening.cards import Card, cards_of
-from screening.models import Candidate, ReferencePhase, Review, ReviewError
+from screening.models import Candidate, ReferencePhase, Review, ReviewError, ScreeningResult
 from screening.models.candidates import CandidateQuerySet
 from screening.reader_agreement import agreement_of_readers
 from screening.review_forms import BatchVerdictForm, VerdictForm
 from screening.review_queue import MOST_COUNTED, ORDER_WORDS, ORDERS, ReviewQueue, sisters
+from screening.templatetags.printed import probability_relation
 from screening.views.patterns import figure_context
 from screening.why import why_of
 
@@ -66,7 +67,7 @@ def batch(request: SignedInRequest) -> HttpResponse:
     candidates = list(form.cleaned_data["candidates"])
     for candidate in candidates:
         try:
-            candidate.result.add_review(request.user, **form.said())
+            candidate.result.add_review(request.user, blind=_was_read_blind(request), **form.said())
         except ReviewError as error:
             refused.append(f"{candidate}: {translated(error.sentence)}")
     n_signed = len(candidates) - len(refused)
@@ -104,12 +105,14 @@ def review(request: SignedInRequest, pk: int) -> HttpResponse:
     form = VerdictForm(request.POST or None)
     if form.is_valid():
         try:
-            signed = candidate.result.add_review(request.user, blind=_is_blind(request), **form.said())
+            signed = candidate.result.add_review(request.user, blind=_was_read_blind(request), **form.said())
         except ReviewError as error:
             form.add_error(None, translated(error.sentence))
         else:
             said = {"pattern": candidate.result.reading.pattern, "verdict": signed.said}
             messages.success(request, _("Signed: %(pattern)s, %(verdict)s.") % said)
+            if signed.blind:
+                messages.info(request, _call_of(candidate.result))
             return redirect(f"{reverse('screening:review-next')}?{queue.address}&after={pk}")
     return _page(request, candidate, queue, form)
 
@@ -204,6 +207,18 @@ def _is_blind(request: SignedInRequest) -> bool:
     return bool(request.session.get("blind_reading"))
 
 
+def _was_read_blind(request: SignedInRequest) -> bool:
+    """The page that this verdict comes from hid the calls, and not only the one that is looked at by now."""
+    return _is_blind(request) and "read_blind" in request.POST
+
+
+def _call_of(result: ScreeningResult) -> str:
+    if result.probability is None:
+        return _("The network said: class %(level)s.") % {"level": result.level}
+    said = {"level": result.level, "p": probability_relation(result.probability)}
+    return _("The network said: class %(level)s, p %(p)s.") % said
+
+
 def _other_patterns(pattern: Pattern) -> list[Card]:
     """The other patterns of the same sample, newest first."""
     if pattern.sample is None:
@@ -213,7 +228,8 @@ def _other_patterns(pattern: Pattern) -> list[Card]:
 
 
 def _counted_by_level(person: User) -> dict[str, int]:
-    counted = Candidate.objects.visible_to(person).waiting().order_by("level").values("level").annotate(n=Count("pk"))
+    waiting = Candidate.objects.visible_to(person).waiting().current()
+    counted = waiting.order_by("level").values("level").annotate(n=Count("pk"))
     return {row["level"]: row["n"] for row in counted}
 
 

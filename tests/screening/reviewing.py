@@ -29,5 +29,10 @@ def make_candidate(level: str = "A", probability: float = 0.9994, **received: An
     return result
 
 
+def waiting() -> list[ScreeningResult]:
+    """What the queue has for anybody."""
+    return [candidate.result for candidate in Candidate.objects.waiting().current()]
+
+
 def make_reviewer(**fields: Any) -> User:
     return UserFactory.create(roles=["reviewer"], **fields)

@@ -138,6 +138,10 @@ class TestThePages:
         assert page.status_code == 200
         assert "system-map" not in page.content.decode()
 
+    def test_nor_a_figure(self, client: Client, member: User) -> None:
+        SampleFactory.create(composition_text="Al")
+        assert client.get("/systems/Al/map.json").status_code == 404
+
     def test_several_systems_stand_side_by_side(self, client: Client, member: User) -> None:
         for composition in ("Al43Si32Ru25", "Cd85Yb15", "Al65Cu20Fe15"):
             SampleFactory.create(composition_text=composition)

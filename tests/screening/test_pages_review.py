@@ -11,11 +11,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from mlmodels.models import ModelVersion
 from samples.models import Sample, SynthesisStep
 from screening.models import Candidate, ReferencePhase, Review, ScreeningResult
 from screening.reader_agreement import cohens_kappa
 from tests.factories import SampleFactory, UserFactory, make_pattern
-from tests.screening.reviewing import REASON, make_candidate, make_reviewer
+from tests.screening.reviewing import REASON, make_candidate, make_reviewer, waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +96,20 @@ class TestOrder:
         four["a2"].reading.pattern.correct(reviewer, wavelength=1.54, reason="tried")
         assert taken(client) == four["b"].pk
 
+    def test_what_is_counted_is_what_can_be_taken(
+        self, client: Client, reviewer: User, four: dict[str, ScreeningResult]
+    ) -> None:
+        four["a"].reading.pattern.archive(reviewer)
+        sample = four["b"].reading.pattern.sample
+        assert sample
+        sample.archive(by=reviewer)  # of Al-Mn-Pd, with a2
+        assert taken(client) == four["b2"].pk
+        assert "1 left for you" in page_of(client, four["b2"])
+        assert "1 candidate waits for your verdict" in client.get("/").content.decode()
+        assert "</span>A</span> 1" not in client.get("/review/").content.decode()
+        ModelVersion.objects.update(state="retired")
+        assert "0 left for you" in page_of(client, four["b2"])
+
     def test_of_very_many_only_the_first_are_counted_and_listed(
         self, client: Client, four: dict[str, ScreeningResult], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -134,9 +149,22 @@ class TestPage:
             assert "0.9994" not in page
             assert "0.999" not in page
             assert "class-badge" not in page.replace('class="quiet"', "")
-        sign(client, result)
+        answer = sign(client, result, read_blind="1")
         assert Review.objects.get().blind is True
+        assert "The network said: class A, p = 0.9994." in client.get(answer["Location"], follow=True).content.decode()
         assert "p = 0.9994" in page_of(client, result)
+
+    def test_a_verdict_is_blind_where_its_page_hid_the_calls(self, client: Client, reviewer: User) -> None:
+        seen, hidden, marked = make_candidate(), make_candidate(), make_candidate()
+        assert "read_blind" not in page_of(client, seen)
+        client.post("/review/blind/", {"blind": "1"})
+        for result, said in ((seen, {}), (hidden, {"read_blind": "1"})):  # the page of the first stood open before
+            sign(client, result, **said)
+        typed = {"candidates": [marked.candidate.pk], "verdict": "artefact", "reason": "ice rings", "read_blind": "1"}
+        client.post("/review/batch/", typed)
+        assert [Review.objects.get(result=result).blind for result in (seen, hidden, marked)] == [False, True, True]
+        for page in (page_of(client, make_candidate()), client.get("/review/").content.decode()):
+            assert '<input type="hidden" name="read_blind" value="1">' in page
 
     def test_a_second_reader_does_not_see_the_first_verdict(
         self, client: Client, reviewer: User, settings: Settings
@@ -215,7 +243,7 @@ class TestVerdict:
         answer = client.post(f"/reviews/{Review.objects.get().pk}/undo/", follow=True)
         assert answer.redirect_chain[-1][0].startswith(f"/review/{result.pk}/")
         assert "is taken back" in answer.content.decode()
-        assert ScreeningResult.objects.awaiting_review().get() == result
+        assert waiting() == [result]
         assert client.get(f"/reviews/{Review.objects.latest('number').pk}/undo/").status_code == 405
 
     def test_a_known_phase_of_the_library(self, client: Client, reviewer: User) -> None:

@@ -18,7 +18,7 @@ from screening.models import Candidate, Review, ReviewError, ScreeningResult
 from screening.models.candidates import CLAIM
 from tests.factories import SampleFactory, UserFactory, make_pattern
 from tests.screening.calls import a_version, make_result
-from tests.screening.reviewing import REASON, make_candidate, make_reviewer, production
+from tests.screening.reviewing import REASON, make_candidate, make_reviewer, production, waiting
 
 Verdict = Review.Verdict
 
@@ -31,11 +31,11 @@ def reviewer(db: None) -> User:
 class TestSigning:
     def test_a_verdict_is_signed_and_takes_the_call_out_of_the_queue(self, reviewer: User) -> None:
         result = make_candidate()
-        assert list(ScreeningResult.objects.awaiting_review()) == [result]
+        assert waiting() == [result]
         review = result.add_review(reviewer, Verdict.FOLLOW_UP, f" {REASON} ")
         assert (review.signer, review.reason, review.number) == (reviewer, REASON, 1)
         assert review.meaning == "I have looked at the evidence of this call, and my verdict is: follow up."
-        assert not ScreeningResult.objects.awaiting_review().exists()
+        assert not waiting()
         with pytest.raises(UnchangingError):
             review.delete()
 
@@ -53,7 +53,7 @@ class TestSigning:
         with pytest.raises(ReviewError, match=said):
             result.add_review(reviewer, verdict, reason)
         assert not Review.objects.exists()
-        assert ScreeningResult.objects.awaiting_review().exists()
+        assert waiting()
 
     def test_members_do_not_sign(self, db: None) -> None:
         with pytest.raises(ReviewError, match="signed by reviewers"):
@@ -73,6 +73,13 @@ class TestSigning:
         with pytest.raises(ReviewError, match="reviewer has judged this call meanwhile"):
             result.add_review(make_reviewer(), Verdict.ARTEFACT, REASON)
 
+    def test_a_call_that_its_reader_has_seen_is_not_read_blind_again(self, reviewer: User) -> None:
+        result = make_candidate()
+        first = result.add_review(reviewer, Verdict.ARTEFACT, REASON, blind=True)
+        first.withdraw(reviewer, REASON)
+        again = result.add_review(reviewer, Verdict.FOLLOW_UP, REASON, blind=True)
+        assert (first.blind, again.blind) == (True, False)
+
     def test_unsure_asks_another_reader(self, reviewer: User) -> None:
         result = make_candidate()
         result.add_review(reviewer, Verdict.UNSURE, REASON)
@@ -80,16 +87,16 @@ class TestSigning:
         other = make_reviewer()
         assert Candidate.objects.open_to(other).get().result == result
         result.add_review(other, Verdict.KNOWN_PHASE, REASON, phase_name="Al13Ru4")
-        assert not ScreeningResult.objects.awaiting_review().exists()
+        assert not waiting()
 
     def test_a_second_reader_judges_where_the_lab_asks_for_it(self, reviewer: User, settings: Settings) -> None:
         settings.REVIEW_SECOND_READER = "A"
         first, other = make_candidate("A"), make_candidate("B", 0.995)
         for result in (first, other):
             result.add_review(reviewer, Verdict.FOLLOW_UP, REASON)
-        assert list(ScreeningResult.objects.awaiting_review()) == [first]
+        assert waiting() == [first]
         first.add_review(make_reviewer(), Verdict.ARTEFACT, REASON)
-        assert not ScreeningResult.objects.awaiting_review().exists()
+        assert not waiting()
 
 
 class TestFourEyes:
@@ -178,7 +185,7 @@ class TestDrawing:
         newer = make_result(result.reading.pattern, _other_version())
         Candidate.objects.catch_up()
         assert newer.candidate.closed_at is not None
-        assert not ScreeningResult.objects.awaiting_review().exists()
+        assert not waiting()
 
     def test_calls_made_elsewhere_do_not_wait(self, db: None) -> None:
         result = make_candidate()
