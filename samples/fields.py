@@ -60,7 +60,7 @@ class PlainTextField(forms.CharField):
         return super().to_python(unicodedata.normalize("NFKC", value) if isinstance(value, str) else value)
 
 
-class MarkedRowsField(forms.ModelMultipleChoiceField):
+class MarkedRowsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Rows that were marked, by their numbers; one that no database could hold is no choice either."""
 
     def clean(self, value: Any) -> Any:
