@@ -17,15 +17,16 @@ from django.utils.dateparse import parse_datetime
 from mlmodels.export.contents import ExportedPattern, ExportRefused, SetFacts
 from mlmodels.export.opening import OpenedExport
 from mlmodels.export.writing import LABELS, SAMPLES
-from mlmodels.models import Dataset, DatasetEntry, DatasetError, Label, Split, content_sha256
+from mlmodels.models import Dataset, DatasetEntry, DatasetError, Label, ModelVersion, Split, content_sha256
 from samples.models import Pattern, PatternFile, Reading
 from samples.models.readings import ReadingArrays, arrays_sha256
 from samples.originals import Original, keep
 from samples.store import store
 from samples.xrd.sentences import PatternFileError
+from screening.bell import ring_on_commit
 from screening.exports.facts import keep_facts
 from screening.exports.samples_in import Samples
-from screening.models import DatasetRecord
+from screening.models import DatasetRecord, ScreeningResult, ScreeningRun
 
 REASON = "Imported: frozen in another lab under the same hash."
 
@@ -169,6 +170,23 @@ class _Files:
             self.originals.close()
 
 
+class _Screening:
+    """What this lab's version in production will say of the readings that come in: they are queued behind all uploads."""
+
+    def __init__(self, by: User) -> None:
+        self.by = by
+        self.version = ModelVersion.objects.production()
+        self.run: ScreeningRun | None = None
+
+    def queue(self, readings: Sequence[Reading]) -> None:
+        if not (readings and self.version):
+            return
+        if self.run is None:
+            self.run = ScreeningRun.objects.start(ScreeningRun.Why.IMPORT, self.by)
+            ring_on_commit()
+        ScreeningResult.objects.queue_behind(self.run, [reading.pk for reading in readings], self.version)
+
+
 def _restore(export: OpenedExport, by: User, files: _Files, noted: Callable[[int], None]) -> Dataset:
     facts = export.facts
     before = Dataset.objects.frozen().filter(sha256=facts.based_on.get("sha256", "?")).first()
@@ -189,8 +207,9 @@ def _restore(export: OpenedExport, by: User, files: _Files, noted: Callable[[int
     dataset.save()
     samples = Samples(export, by)
     entries: list[DatasetEntry] = []
+    screening = _Screening(by)
     for patterns in export.patterns():
-        readings = _readings_of(patterns, samples, files, by)
+        readings = _readings_of(patterns, samples, files, by, screening)
         entries += [_entry(dataset, *pair) for pair in zip(patterns, readings, strict=True)]
         noted(len(patterns))
     dataset.write(entries, by=by)
@@ -229,7 +248,9 @@ def _entry(dataset: Dataset, pattern: ExportedPattern, reading: Reading) -> Data
     )
 
 
-def _readings_of(patterns: Sequence[ExportedPattern], samples: Samples, files: _Files, by: User) -> list[Reading]:
+def _readings_of(
+    patterns: Sequence[ExportedPattern], samples: Samples, files: _Files, by: User, screening: _Screening
+) -> list[Reading]:
     """The readings of these patterns: those that are here with the same numbers and wavelength, and new ones for the others."""
     stored = _stored_files(patterns, files)
     of = _stored_patterns(patterns, stored, samples, by)
@@ -253,6 +274,7 @@ def _readings_of(patterns: Sequence[ExportedPattern], samples: Samples, files: _
     for row in arrays:
         row.reading_id = row.reading.pk
     ReadingArrays.objects.bulk_create(arrays)
+    screening.queue(new)
     return [here[of[_scan(one)].pk, one.arrays_sha256, one.wavelength] for one in patterns]
 
 

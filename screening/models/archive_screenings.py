@@ -149,25 +149,14 @@ class ArchiveScreening(models.Model):
     @transaction.atomic
     def queue_more(self) -> bool:
         """Queue the next slice; True where there is something to claim, be it queued by another worker meanwhile."""
-        now = ArchiveScreening.objects.select_for_update().get(pk=self.pk)
+        now = ArchiveScreening.objects.select_for_update(of=("self",)).select_related("run", "version").get(pk=self.pk)
         if not now.is_going_on:
             return False
         if now.run.results.claimable().exists():
             return True
         unseen = unseen_by(now.version).filter(pk__gt=now.reached, pk__lte=now.last_reading)
         readings = list(unseen.values_list("pk", flat=True)[:SLICE])
-        ScreeningResult.objects.bulk_create(
-            [
-                ScreeningResult(
-                    run_id=now.run_id,
-                    reading_id=reading,
-                    model_version_id=now.version_id,
-                    priority=ScreeningResult.Priority.RESCREEN,
-                )
-                for reading in readings
-            ],
-            ignore_conflicts=True,
-        )
+        ScreeningResult.objects.queue_behind(now.run, readings, now.version)
         now.reached = readings[-1] if readings else now.last_reading
         if not readings and not now.run.results.awaiting().exists():
             now.finished_at = timezone.now()

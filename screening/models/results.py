@@ -165,6 +165,18 @@ class ScreeningResultQuerySet(VisibleQuerySet["ScreeningResult"]):
         )
         return result
 
+    def queue_behind(self, run: ScreeningRun, readings: Iterable[int], version: ModelVersion) -> None:
+        """Queue readings, by their ids, behind all uploads; whether they can be screened is looked at when they are taken."""
+        self.bulk_create(
+            [
+                ScreeningResult(
+                    run=run, reading_id=reading, model_version=version, priority=ScreeningResult.Priority.RESCREEN
+                )
+                for reading in readings
+            ],
+            ignore_conflicts=True,
+        )
+
     @transaction.atomic
     def record_call(self, run: ScreeningRun, reading: Reading, version: ModelVersion, level: str) -> ScreeningResult:
         """Record a call that was made elsewhere: a class, and no probability."""
@@ -302,6 +314,7 @@ class ScreeningResult(models.Model):
         "retry": Priority.RETRY,
         "rescreen": Priority.RESCREEN,
         "shadow": Priority.RESCREEN,
+        "import": Priority.RESCREEN,
     }
 
     run = models.ForeignKey(

@@ -89,6 +89,7 @@ class ScreeningRun(models.Model):
         RETRY = "retry", _("retry")
         RESCREEN = "rescreen", _("rescreen")
         SHADOW = "shadow", _("shadow screening")
+        IMPORT = "import", _("import of a data set")
         RECORD = "record", _("record of calls made elsewhere")
 
     OF_SOMEBODY = (Why.UPLOAD, Why.CORRECTION, Why.RETRY)

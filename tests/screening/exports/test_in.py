@@ -15,11 +15,11 @@ from pytest_django import Settings
 from mlmodels.export.contents import ExportRefused
 from mlmodels.export.packing import sha256_of
 from mlmodels.export.writing import Wanted
-from mlmodels.models import Dataset, DatasetEntry, Freeze
+from mlmodels.models import Dataset, DatasetEntry, Freeze, ModelVersion
 from samples.models import Pattern, PatternFile, Reading, Sample
 from screening.exports.rows import write_export
 from screening.exports.taking_in import take_in
-from screening.models import DatasetRecord
+from screening.models import DatasetRecord, ScreeningResult, ScreeningRun
 from tests.factories import SampleFactory, make_pattern, pattern_text
 from tests.mlmodels.test_export_formats import ALL, part_named, repacked
 from tests.screening.frozen import elsewhere, freeze
@@ -56,6 +56,25 @@ def test_another_lab_restores_it_under_its_hash(sent: Path, curator: User) -> No
     assert simulated.simulated
     assert simulated.sample
     assert simulated.sample.simulated
+
+
+def test_what_is_new_is_screened_here_behind_all_uploads(sent: Path, curator: User) -> None:
+    version = ModelVersion.objects.production()
+    assert version
+    take_in(sent, curator)
+    waiting = ScreeningResult.objects.claimable().filter(model_version=version)
+    assert set(waiting.values_list("reading", flat=True)) == set(Reading.objects.values_list("pk", flat=True))
+    assert {row.priority for row in waiting} == {ScreeningResult.Priority.RESCREEN}
+    assert {(row.run.why, row.run.started_by) for row in waiting} == {("import", curator)}
+    n = ScreeningRun.objects.count()
+    take_in(sent, curator)
+    assert ScreeningRun.objects.count() == n
+
+
+def test_where_no_version_is_in_production_nothing_is_queued(sent: Path, curator: User) -> None:
+    ModelVersion.objects.update(state=ModelVersion.State.RETIRED)
+    assert take_in(sent, curator).dataset.n_entries == 4
+    assert not ScreeningResult.objects.exists()
 
 
 def test_exported_from_there_it_is_the_same_file(sent: Path, curator: User, tmp_path: Path) -> None:
