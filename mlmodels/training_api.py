@@ -16,19 +16,20 @@ from rest_framework.response import Response
 
 from mlmodels.models import Dataset, ModelVersion, TrainingError, TrainingRun
 from samples.sentences import translated
+from samples.serializers import ById, ByName, KnownFields
 
 
-class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
+class TrainingRunSerializer(KnownFields[TrainingRun], serializers.ModelSerializer[TrainingRun]):
     """One training; `version` is what came of it."""
 
-    start_version = serializers.SlugRelatedField(
+    start_version = ByName(
         slug_field="name",
         queryset=ModelVersion.objects.runnable(),
         required=False,
         allow_null=True,
         help_text="name of the version to begin with; by default the one in production",
     )
-    dataset = serializers.PrimaryKeyRelatedField(
+    dataset = ById(
         queryset=Dataset.objects.frozen(), required=False, allow_null=True, help_text="id of a frozen data set"
     )
     version: serializers.SlugRelatedField[ModelVersion] = serializers.SlugRelatedField(

@@ -9,6 +9,7 @@ from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.generics import GenericAPIView
 
+from samples.filters import Filters, YesOrNoFilter
 from samples.models import AlloySystem, Project, Sample
 from samples.serializers import AlloySystemSerializer, ProjectSerializer, SampleSerializer
 
@@ -21,18 +22,21 @@ class OnlyVisible(GenericAPIView[Any]):
         return rows.visible_to(self.request.user)
 
 
-class SampleFilter(filters.FilterSet):  # type: ignore[misc]
+class SampleFilter(Filters):
     q = filters.CharFilter(method="matching", label="each word stands in code, composition, system, place or notes")
     system = filters.CharFilter(field_name="system__key", lookup_expr="iexact", label="as Al-Ru-Si")
-    element = filters.CharFilter(field_name="elements__element", label="in the nominal composition, as Ru")
+    element = filters.CharFilter(method="with_element", label="in the nominal composition, as Ru")
     parent = filters.CharFilter(field_name="parent__code", lookup_expr="iexact", label="code of the parent sample")
     project = filters.CharFilter(field_name="project__key", lookup_expr="iexact", label="key")
     made_by = filters.CharFilter(field_name="made_by__username", label="user name")
-    archived = filters.BooleanFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
+    archived = YesOrNoFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = Sample
         fields = ["used_up", "simulated"]
+
+    def with_element(self, samples: QuerySet[Sample], _name: str, element: str) -> QuerySet[Sample]:
+        return samples.filter(elements__element=element.capitalize())
 
     def matching(self, samples: QuerySet[Sample], _name: str, text: str) -> QuerySet[Sample]:
         return samples & Sample.objects.matching(text)

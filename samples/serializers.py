@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -18,6 +19,7 @@ MOST_ROWS = 60
 """Steps or masses of one sample."""
 
 Row = TypeVar("Row", bound=Model)
+Thing = TypeVar("Thing")
 
 
 class PlainTextField(serializers.CharField):
@@ -25,6 +27,36 @@ class PlainTextField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         return unicodedata.normalize("NFKC", super().to_internal_value(data))
+
+
+class KnownFields(serializers.Serializer[Thing]):
+    """Mixed into what is sent in: a field of a mistyped name is said, and not left out without a word."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields), key=str)):
+            names = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+            sentence = _("There is no field of this name here. There are: %(names)s.") % {"names": names}
+            raise serializers.ValidationError({str(name): [sentence] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class ByName(serializers.SlugRelatedField[Row]):
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "does_not_exist": _("There is none of the name “{value}” that could be taken here."),
+        "invalid": _("Write its name."),
+    }
+
+
+class ById(serializers.PrimaryKeyRelatedField[Row]):
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "does_not_exist": _("There is none of the number {pk_value} that could be taken here."),
+        "incorrect_type": _("Write its number, such as 12."),
+    }
+
+    def to_internal_value(self, data: Any) -> Row:
+        if isinstance(data, float):
+            self.fail("incorrect_type")
+        return super().to_internal_value(data)
 
 
 class SampleCodeField(serializers.CharField):
@@ -73,7 +105,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         fields = ["id", "key", "name", "notes", "is_closed", "members", "made_at", "archived_at"]
 
 
-class _RowSerializer(serializers.ModelSerializer[Row]):
+class _RowSerializer(KnownFields[Row], serializers.ModelSerializer[Row]):
     """A row of a sample, checked as the form checks it, so that each sentence stands with its own row."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +134,7 @@ class MassSerializer(_RowSerializer[WeighedMass]):
         fields = ["substance", "mass", "purity", "lot"]
 
 
-class SampleSerializer(serializers.ModelSerializer[Sample]):
+class SampleSerializer(KnownFields[Sample], serializers.ModelSerializer[Sample]):
     """One sample with its steps and masses; `composition` and `measured` are what was read from the texts, in at.%."""
 
     code = PlainTextField(required=False, allow_blank=True, max_length=40)

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from samples.api import OnlyVisible
+from samples.filters import Filters, IdFilter, YesOrNoFilter
 from samples.models import Pattern, Reading
 from samples.originals import MissingOriginalError
 from samples.pattern_views import original_of
@@ -45,14 +46,14 @@ NUMBER = "[0-9]{1,18}"
 FILE = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
 
 
-class PatternFilter(filters.FilterSet):  # type: ignore[misc]
+class PatternFilter(Filters):
     sample = filters.CharFilter(field_name="sample__code", lookup_expr="iexact", label="code")
     system = filters.CharFilter(field_name="sample__system__key", lookup_expr="iexact", label="as Al-Ru-Si")
     sha256 = filters.CharFilter(field_name="file__sha256", label="of the original bytes")
-    run = filters.NumberFilter(field_name="received__run", label="patterns that came in with this run")
-    inbox = filters.BooleanFilter(field_name="sample", lookup_expr="isnull", label="without a sample")
-    unreadable = filters.BooleanFilter(field_name="failure", lookup_expr="isnull", exclude=True)
-    archived = filters.BooleanFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
+    run = IdFilter(field_name="received__run", label="patterns that came in with this run")
+    inbox = YesOrNoFilter(field_name="sample", lookup_expr="isnull", label="without a sample")
+    unreadable = YesOrNoFilter(field_name="failure", lookup_expr="isnull", exclude=True)
+    archived = YesOrNoFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = Pattern
@@ -166,14 +167,14 @@ def _refuse_packed(file: UploadedFile[bytes]) -> None:
         raise ValidationError({"file": [sentence]})
 
 
-class ResultFilter(filters.FilterSet):  # type: ignore[misc]
+class ResultFilter(Filters):
     model_version = filters.CharFilter(field_name="model_version__name", label="name of the model version")
     system = filters.CharFilter(
         field_name="reading__pattern__sample__system__key", lookup_expr="iexact", label="as Al-Ru-Si"
     )
     sample = filters.CharFilter(field_name="reading__pattern__sample__code", lookup_expr="iexact", label="code")
-    pattern = filters.NumberFilter(field_name="reading__pattern", label="id of the pattern")
-    run = filters.NumberFilter(field_name="run", label="id of the run")
+    pattern = IdFilter(field_name="reading__pattern", label="id of the pattern")
+    run = IdFilter(field_name="run", label="id of the run")
     level = filters.MultipleChoiceFilter(choices=ScreeningResult.Level, label="class; may be given several times")
     state = filters.MultipleChoiceFilter(choices=ScreeningResult.State, label="may be given several times")
 

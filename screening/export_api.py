@@ -20,14 +20,15 @@ from mlmodels.export.contents import ExportRefused
 from mlmodels.export.writing import Wanted
 from mlmodels.models import Dataset
 from samples.sentences import translated
+from samples.serializers import ById, KnownFields
 from screening.models import DatasetExport
 from screening.views.exports import archive_of
 
 
-class ExportSerializer(serializers.ModelSerializer[DatasetExport]):
+class ExportSerializer(KnownFields[DatasetExport], serializers.ModelSerializer[DatasetExport]):
     """`state` goes from queued over running to done, or to failed with its `reason`."""
 
-    dataset = serializers.PrimaryKeyRelatedField(queryset=Dataset.objects.frozen(), help_text="id of a frozen set")
+    dataset = ById(queryset=Dataset.objects.frozen(), help_text="id of a frozen set")
     dataset_name = serializers.CharField(source="dataset.__str__", read_only=True)
     parquet = serializers.BooleanField(source="with_parquet", default=False, help_text="with Parquet")
     originals = serializers.BooleanField(source="with_originals", default=False, help_text="with the original files")

@@ -18,8 +18,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from samples.api import OnlyVisible
+from samples.filters import Filters, IdFilter
 from samples.sentences import translated
-from samples.serializers import SampleCodeField
+from samples.serializers import ById, KnownFields, SampleCodeField
 from screening.models import (
     EvidenceFile,
     FollowUp,
@@ -96,10 +97,10 @@ class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):
         ]
 
 
-class EvidenceUploadSerializer(serializers.Serializer[Any]):
+class EvidenceUploadSerializer(KnownFields[Any]):
     """An image or any other file of a follow-up; TIFF, PNG and JPEG get a thumbnail."""
 
-    follow_up = serializers.PrimaryKeyRelatedField(queryset=FollowUp.objects.none())
+    follow_up = ById(queryset=FollowUp.objects.none())
     file = serializers.FileField(allow_empty_file=True)
     technique = serializers.ChoiceField(choices=Technique.choices, required=False, allow_blank=True)
     caption = serializers.CharField(max_length=300, required=False, allow_blank=True)
@@ -112,12 +113,12 @@ class EvidenceUploadSerializer(serializers.Serializer[Any]):
             self.fields["follow_up"].queryset = FollowUp.objects.visible_to(by)  # type: ignore[attr-defined]
 
 
-class FollowUpFilter(filters.FilterSet):  # type: ignore[misc]
+class FollowUpFilter(Filters):
     sample = filters.CharFilter(field_name="sample__code", lookup_expr="iexact", label="code")
     system = filters.CharFilter(field_name="sample__system__key", lookup_expr="iexact", label="as Al-Ru-Si")
     assigned_to = filters.CharFilter(field_name="assigned_to__username", label="user name")
     state = filters.MultipleChoiceFilter(choices=FollowUp.State, label="may be given several times")
-    result = filters.NumberFilter(field_name="prompted_by", label="id of the result that prompted it")
+    result = IdFilter(field_name="prompted_by", label="id of the result that prompted it")
 
     class Meta:
         model = FollowUp

@@ -8,12 +8,13 @@ from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from samples.serializers import KnownFields
 from screening.models import InstrumentHeartbeat
 
 MANY = 10_000_000
 
 
-class InstrumentHeartbeatSerializer(serializers.ModelSerializer[InstrumentHeartbeat]):
+class InstrumentHeartbeatSerializer(KnownFields[InstrumentHeartbeat], serializers.ModelSerializer[InstrumentHeartbeat]):
     n_waiting = serializers.IntegerField(min_value=0, max_value=MANY, default=0)
     n_refused = serializers.IntegerField(min_value=0, max_value=MANY, default=0)
 

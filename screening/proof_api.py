@@ -15,15 +15,16 @@ from rest_framework.response import Response
 
 from mlmodels.models import ModelVersion
 from samples.sentences import translated
+from samples.serializers import ByName, KnownFields
 from screening.models import ArchiveScreening, Proof, ProofError
 
 NUMBER = "[0-9]{1,18}"
 
 
-class ProofSerializer(serializers.ModelSerializer[Proof]):
+class ProofSerializer(KnownFields[Proof], serializers.ModelSerializer[Proof]):
     """A candidate against the version that was in production; `content` stands once it is done, and `sha256` is its hash."""
 
-    candidate = serializers.SlugRelatedField(slug_field="name", queryset=ModelVersion.objects.all())
+    candidate = ByName(slug_field="name", queryset=ModelVersion.objects.all())
     production = serializers.CharField(source="production.name", read_only=True)
     started_by = serializers.CharField(source="started_by.username", read_only=True)
     reason = serializers.SerializerMethodField()

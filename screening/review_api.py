@@ -6,6 +6,7 @@ from django_filters import rest_framework as filters
 from rest_framework import serializers, viewsets
 
 from samples.api import OnlyVisible
+from samples.filters import Filters, IdFilter
 from samples.serializers import SampleCodeField
 from screening.models import Review
 
@@ -25,8 +26,8 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         ]
 
 
-class ReviewFilter(filters.FilterSet):  # type: ignore[misc]
-    result = filters.NumberFilter(field_name="result", label="id of the result")
+class ReviewFilter(Filters):
+    result = IdFilter(field_name="result", label="id of the result")
     signer = filters.CharFilter(field_name="signer__username", label="user name")
     sample = filters.CharFilter(field_name="result__reading__pattern__sample__code", lookup_expr="iexact", label="code")
     verdict = filters.MultipleChoiceFilter(choices=Review.Verdict, label="may be given several times")

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from samples.models import Pattern, Project, Reading, Receipt
 from samples.sentences import translated
-from samples.serializers import ProjectKeyField, SampleCodeField
+from samples.serializers import ById, KnownFields, ProjectKeyField, SampleCodeField
 from screening.cards import Card, Progress
 from screening.models import ScreeningResult, ScreeningRun
 
@@ -92,7 +92,7 @@ class PatternWithArraysSerializer(PatternSerializer):
     arrays = ArraysSerializer(read_only=True, required=False)
 
 
-class UploadSerializer(serializers.Serializer[Receipt]):
+class UploadSerializer(KnownFields[Receipt]):
     """One file, with where it belongs as on the upload page."""
 
     file = serializers.FileField(
@@ -117,7 +117,7 @@ class UploadSerializer(serializers.Serializer[Receipt]):
         max_length=2000,
         help_text=_("Where the file lies in the folder that is watched; the lab's rules may find the sample by it."),
     )
-    run = serializers.PrimaryKeyRelatedField(
+    run = ById(
         queryset=ScreeningRun.objects.all(),
         required=False,
         error_messages={

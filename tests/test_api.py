@@ -12,8 +12,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import models
 from django.test import Client
 from django.urls import get_resolver
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from lims.roles import ROLES
@@ -70,6 +72,12 @@ def refusal(response: Any, status: int = 400) -> dict[str, Any]:
 
 
 class TestSamples:
+    def test_a_field_of_a_mistyped_name_is_said(self, client: Client, member: User) -> None:
+        assert "notes" in refusal(self.log(client, note="slow"))["fields"]["note"][0]
+        said = refusal(self.log(client, steps=[{"kind": "annealing", "temprature": 900}]))
+        assert "temperature" in said["fields"]["steps.0.temprature"][0]
+        assert not Sample.objects.exists()
+
     def log(self, client: Client, **sent: object) -> Any:
         return client.post(f"{API}samples/", {"composition_text": "Al43Si32Ru25", **sent}, content_type=JSON)
 
@@ -140,6 +148,51 @@ class TestSamples:
             page = client.get(page["next"]).json()
             seen += [row["code"] for row in page["results"]]
         assert seen == codes
+
+    def test_pages_go_on_where_thousands_are_of_one_moment(self, client: Client, member: User) -> None:
+        """As after an import of a sheet, which changes all of its samples at once."""
+        moment = timezone.now()
+        system = SampleFactory.create(code="N-0000").system
+        rows = [
+            Sample(code=f"N-{n:04}", system=system, composition_text="Al43Si32Ru25", made_by=member, changed_by=member)
+            for n in range(1, 2400)
+        ]
+        Sample.objects.bulk_create(rows)
+        models.QuerySet(Sample).update(changed_at=moment)
+        for order in ("changed_at", "-changed_at"):
+            forth: list[str] = []
+            page = read(client, f"samples/?page_size=700&ordering={order}")
+            while True:
+                forth += [row["code"] for row in page["results"]]
+                if not page["next"] or len(forth) > 2400:
+                    break
+                page = client.get(page["next"]).json()
+            assert sorted(forth) == [f"N-{n:04}" for n in range(2400)]
+            back = [row["code"] for row in page["results"]]
+            while page["previous"]:
+                page = client.get(page["previous"]).json()
+                back = [row["code"] for row in page["results"]] + back
+            assert back == forth
+
+    @pytest.mark.parametrize(
+        ("address", "field"),
+        [
+            ("samples/?smaple=ASR-001", "smaple"),
+            ("patterns/?archived=maybe", "archived"),
+            ("samples/?used_up=maybe", "used_up"),
+            ("samples/?ordering=nope", "ordering"),
+            ("models/?q=x", "q"),
+            ("runs/?page_size=many", "page_size"),
+            ("results/?pattern=99999999999999999999", "pattern"),
+        ],
+    )
+    def test_what_is_asked_wrongly_is_said(self, client: Client, member: User, address: str, field: str) -> None:
+        """A list that leaves out what it does not understand answers another question."""
+        assert refusal(client.get(API + address))["fields"][field]
+
+    def test_an_element_is_asked_for_in_any_case(self, client: Client, member: User) -> None:
+        sample = SampleFactory.create(composition_text="Al43Si32Ru25")
+        assert [row["code"] for row in listed(client, "samples/?element=ru")] == [sample.code]
 
     @pytest.mark.parametrize("cursor", ["x", "cD1ub3doZXJl", "cD0lMDA="])
     def test_a_cursor_that_is_none_is_said(self, client: Client, member: User, cursor: str) -> None:
@@ -242,7 +295,7 @@ class TestUpload:
         [
             ({"sample": "XYZ-9"}, "sample", "There is no sample “XYZ-9”"),
             ({"run": "12345"}, "run", "There is no upload 12345 of yours"),
-            ({"run": "first"}, "run", "Incorrect type"),
+            ({"run": "first"}, "run", "Write its number"),
             ({"run": str(10**30)}, "run", "There is no upload"),
         ],
     )

@@ -79,7 +79,7 @@ def test_the_list_takes_a_fixed_number_of_queries(
         (SimpleUploadedFile("not.png", b"words"), {"must_be_image": "true"}, "is not an image"),
         (SimpleUploadedFile("empty.tif", b""), {}, "is empty"),
         (image(), {"technique": "magic"}, "not a valid choice"),
-        (image(), {"follow_up": str(10**30)}, "Invalid pk"),
+        (image(), {"follow_up": str(10**30)}, "none of the number"),
     ],
 )
 def test_bad_input_is_answered_and_nothing_is_kept(
