@@ -15,10 +15,11 @@ class LimsConfig(AppConfig):
     verbose_name = _("Lab")
 
     def ready(self) -> None:
-        from lims.checks import TAG, check_settings, check_static_files
+        from lims.checks import BUCKET, TAG, check_bucket, check_settings, check_static_files
 
         register(check_settings, TAG)
         register(check_static_files, TAG, deploy=True)
+        register(check_bucket, TAG, BUCKET, deploy=True)
         # Once screening's tables stand, those of the floors below do too.
         post_migrate.connect(make_groups_of_roles, sender=every_app.get_app_config("screening"))
 

@@ -21,6 +21,7 @@ from lims import settings as table
 from samples.store import store
 
 TAG = "settings"
+BUCKET = "bucket"
 
 NOT_WORTH_ANOTHER_TRY = 3
 """The exit status at which gunicorn ends too, instead of starting the process again for ever."""
@@ -33,7 +34,13 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     wrong: list[CheckMessage] = [Error(said, id=f"icosa.{name}") for name, said in environment.problems.items()]
-    return [*wrong, *_files_trouble(), *(Warning(said, id=f"icosa.{name}") for name, said in _doubtful())]
+    files = [] if store.is_afar else _files_trouble()
+    return [*wrong, *files, *(Warning(said, id=f"icosa.{name}") for name, said in _doubtful())]
+
+
+def check_bucket(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """For `check`, the web process and the worker: no other command should wait for a bucket that it may not need."""
+    return list(_files_trouble()) if store.is_afar else []
 
 
 def check_static_files(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
@@ -50,9 +57,9 @@ def check_static_files(app_configs: Sequence[AppConfig] | None, **options: Any) 
     return [Warning(said, id="icosa.STATIC")]
 
 
-def stop_if_wrong() -> None:
+def stop_if_wrong(tag: str = TAG) -> None:
     """Print what is wrong and end this process, where the settings have errors; warnings are printed alone."""
-    found = run_checks(tags=[TAG], include_deployment_checks=True)
+    found = run_checks(tags=[tag], include_deployment_checks=True)
     for message in found:
         sys.stderr.write(f"{message.msg}\n")
     if any(message.is_serious() for message in found):

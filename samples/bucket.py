@@ -44,6 +44,8 @@ CLIENT = Config(
 class Bucket(Store, S3Storage):  # type: ignore[misc]  # django-storages has no types
     """Each file is an object; the name is its key, behind the prefix of ICOSA_FILES."""
 
+    is_afar = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__(client_config=CLIENT, default_acl=None, file_overwrite=False, **options)
         _forget_abandoned(self.work_folder)

@@ -91,6 +91,9 @@ class Store(Storage):
         """Whether this host has the lab's files at all: one that only screens does not."""
         raise NotImplementedError
 
+    is_afar = False
+    """Whether `trouble` asks another host, which takes time, and much time where that one does not answer."""
+
     def trouble(self) -> Trouble | None:
         """Why it cannot be used, asked now."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ from lims import environment
 from lims.backup.making import make_backup
 from lims.backup.restoring import _put_back
 from lims.backup.vault import BackupError, Vault
-from lims.checks import TAG
+from lims.checks import BUCKET
 from lims.kept_files import check_files
 from mlmodels.export.writing import Wanted
 from samples.models import Pattern, PatternFile
@@ -184,7 +184,11 @@ def test_another_host_with_an_empty_data_folder_reads_the_same_files(
 
 
 def said_of_files() -> list[CheckMessage]:
-    return [message for message in run_checks(tags=[TAG]) if message.id == "icosa.ICOSA_FILES"]
+    return [
+        message
+        for message in run_checks(tags=[BUCKET], include_deployment_checks=True)
+        if message.id == "icosa.ICOSA_FILES"
+    ]
 
 
 @pytest.fixture
@@ -204,6 +208,30 @@ def test_a_bucket_that_is_absent_stops_the_start(bucket: str, elsewhere: Callabl
     (said,) = said_of_files()
     assert said.msg == "ICOSA_FILES: The bucket nowhere is not there. Make it, or mend its name."
     assert said.is_serious()
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("check", 1), ("check --deploy", 1), ("worker", 3), ("showmigrations lims", 0)]
+)
+def test_check_and_worker_ask_the_bucket_and_other_commands_do_not(
+    s3_server: S3Server, tmp_path: Path, command: str, status: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command.split()],
+        cwd=lab_settings.BASE_DIR,
+        env={
+            "PATH": "/usr/bin",
+            "ICOSA_DATA": str(tmp_path),
+            "ICOSA_FILES": f"s3://nowhere/lab?endpoint={s3_server.endpoint}&region=us-east-1",
+            **KEYS,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count("The bucket nowhere is not there. Make it, or mend its name.") == (status > 0)
 
 
 def test_a_bucket_that_strangers_can_read_stops_the_start(bucket: str, s3_server: S3Server) -> None:

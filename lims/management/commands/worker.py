@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections
 
 from lims import clocks, cluster, gpu, night
+from lims.checks import BUCKET, stop_if_wrong
 from lims.digests import send_every_day
 from lims.schema import find_misfit
 from lims.trash import empty_every_day
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         elif unwatched:
             cluster.run()
         else:
+            stop_if_wrong(BUCKET)
             Watchdog().run()
 
 
