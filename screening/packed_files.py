@@ -27,6 +27,9 @@ _DIRECTORY_END = b"PK\x05\x06"
 _LARGE_DIRECTORY_END = b"PK\x06\x07"
 _END_LENGTH = 22
 _INSTRUMENT_MEMBER = re.compile(r"MesurementConditions\d*\.xml$|(^|/)Experiment\d+/.*RawData\d*\.xml$")
+_OFFICE_MEMBERS = {"[Content_Types].xml", "mimetype"}
+"""In each workbook and text document: the readers refuse them by name."""
+_DATA_SET_MEMBER = re.compile(r"[^/]+/ro-crate-metadata\.json")
 _LEFT_OUT = re.compile(r"(^|/)(\.[^./][^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)", re.IGNORECASE)
 
 
@@ -42,7 +45,10 @@ def is_hidden(path: str) -> bool:
 
 
 def is_packed_folder(file: IO[bytes]) -> bool:
-    """Whether this is a zip archive of many files, and not one of the instrument files that are zip archives inside."""
+    """Whether this is a zip archive of many files, and not an instrument file or document that is a zip archive inside.
+
+    PatternFileError where it is the export of a data set, or holds too many files.
+    """
     file.seek(0)
     mark = file.read(4)
     file.seek(0)
@@ -51,11 +57,16 @@ def is_packed_folder(file: IO[bytes]) -> bool:
     _check_directory(file)
     try:
         with zipfile.ZipFile(file) as archive:
-            return not any(_INSTRUMENT_MEMBER.search(name) for name in archive.namelist())
+            names = archive.namelist()
     except DAMAGED:
         return False  # the readers say what is wrong with it
     finally:
         file.seek(0)
+    if any(_DATA_SET_MEMBER.fullmatch(name) for name in names):
+        raise PatternFileError(
+            "This is the export of a data set (.eln). A curator takes it in as a whole: Data sets → Import a data set."
+        )
+    return not (_OFFICE_MEMBERS.intersection(names) or any(_INSTRUMENT_MEMBER.search(name) for name in names))
 
 
 class PackedFiles:

@@ -6,8 +6,10 @@ import io
 import struct
 import zipfile
 
+import openpyxl
 import pytest
 
+from samples.xrd.readers import read
 from samples.xrd.sentences import PatternFileError
 from screening import packed_files
 from screening.packed_files import PackedFiles, is_hidden, is_packed_folder, safe_path
@@ -164,3 +166,17 @@ def test_cut_anywhere_it_is_refused_or_none() -> None:
 def test_hidden(path: str) -> None:
     assert is_hidden(path)
     assert not is_hidden("a/visible.ras")
+
+
+def test_a_workbook_is_no_archive_of_files() -> None:
+    """A folder of an instrument holds reports too; their insides are no measurements."""
+    workbook = io.BytesIO()
+    openpyxl.Workbook().save(workbook)
+    assert not is_packed_folder(workbook)
+    with pytest.raises(PatternFileError, match="spreadsheet"):
+        read(workbook.getvalue())
+
+
+def test_the_export_of_a_data_set_is_sent_where_it_is_taken_in() -> None:
+    with pytest.raises(PatternFileError, match="Data sets → Import"):
+        is_packed_folder(zipped(("set-v1/ro-crate-metadata.json", b"{}"), ("set-v1/data-set/patterns.h5", b"x")))

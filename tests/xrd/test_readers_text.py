@@ -40,6 +40,11 @@ VARIETIES = {
     "words": table(header="Sample A, fast scan\n2theta intensity\n"),
     "csv with names": table(",", header="Angle,Intensity\n"),
     "scan parameters above": table(header="20.0 80.0 0.1\n"),
+    "quoted, commas": table('","', header='"Angle","Counts"\n"', end='"\n"').removesuffix('"'),
+    "quoted, semicolons, decimal commas": table('";"', decimal=",", header='"', end='"\r\n"').removesuffix('"'),
+    "quoted, commas, decimal commas": table('","', decimal=",", header='"', end='"\n"').removesuffix('"'),
+    "counts quoted alone": table(',"', end='"\n'),
+    "exponents of Fortran": table(end="D+00\n"),
     "Fit2D": table(header=f"a.tif\n 2-Theta Angle (Degrees)\n Intensity\n       {N_POINTS}\n"),
 }
 
@@ -65,6 +70,16 @@ def test_western_header_is_not_taken_for_shift_jis() -> None:
     (pattern,) = read(table(header="Wellenlänge 1.7890 Å\n").encode("latin-1"))
     assert pattern.wavelength == 1.7890
     assert "Wellenlänge" in str(pattern.metadata["comment"])
+
+
+def test_a_comma_that_parts_thousands_is_no_decimal_sign() -> None:
+    (pattern,) = read("".join(f'{20 + n / 10:.1f},"{1000 + n:,}"\n' for n in range(100)).encode())
+    np.testing.assert_array_equal(pattern.intensity, 1000 + np.arange(100))
+
+
+def test_points_and_commas_in_the_same_quoted_number_are_not_guessed() -> None:
+    with pytest.raises(PatternFileError):
+        read("".join(f'"{20 + n / 10:.1f}";"1.00{n % 10},5"\n' for n in range(100)).encode())
 
 
 def test_packed_text_is_unpacked() -> None:

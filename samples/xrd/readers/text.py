@@ -1,7 +1,8 @@
 """Two or three columns of text, in the varieties that instruments, converters and spreadsheets write.
 
 .xy .xye .csv .txt .dat .asc .chi: 2θ (degree), intensity, and perhaps its uncertainty, which is not used; separated by
-blanks, tabs, commas or semicolons; decimal points or decimal commas; words above, comments anywhere.
+blanks, tabs, commas or semicolons; decimal points or decimal commas; numbers in quotation marks, exponents as Fortran writes
+them (1.5D+03); words above, comments anywhere.
 """
 
 from __future__ import annotations
@@ -34,9 +35,14 @@ SAMPLED_ROWS = 200
 MAX_REPEATED_SHARE = 0.01
 """Rows that stand twice are dropped up to this share of all; above it something is wrong with the file."""
 
-NUMBERS_ONLY = re.compile(rb"[ \t]*[-+.,]?[0-9][-+0-9.,;eE \t]*$")
+NUMBERS_ONLY = re.compile(rb"[ \t]*[-+.,]?[0-9][-+0-9.,;eEdD \t]*$")
+QUOTED_ROW = re.compile(rb'^[-+0-9.,;eEdD \t]*"[-+0-9.,;eEdD" \t]*\r?$', re.MULTILINE)
+QUOTED_NUMBER = re.compile(rb'"[ \t]*([-+]?[0-9.,]+([eEdD][-+]?[0-9]+)?)[ \t]*"')
+POINTS_FOR_THOUSANDS = re.compile(rb"[0-9]\.[0-9]+,[0-9]")
 DECIMAL_COMMAS = re.compile(rb"[ \t]*[-+]?[0-9]+(,[0-9]+)?([ \t]+[-+]?[0-9]+(,[0-9]+)?)+[ \t]*$")
 COMMENT = re.compile(rb"[#;!'\"/*%\x1a]")
+WITH_D = re.compile(rb"[0-9.][dD][-+]?[0-9]")
+"""The exponent as Fortran writes double precision: 1.5D+03."""
 
 
 class TextReader:
@@ -49,7 +55,7 @@ class TextReader:
         return True
 
     def read(self, content: bytes) -> list[PowderPattern]:
-        content = plain_bytes(content)
+        content = _unquoted(plain_bytes(content))
         table = _read_table(content)
         _check_layout(table)
         header_lines = [decode_header(line) for line in table.header]
@@ -126,18 +132,34 @@ def _read_table(content: bytes) -> _Table:
     return table
 
 
+def _unquoted(content: bytes) -> bytes:
+    """Numbers without the quotation marks that a spreadsheet puts around them; a comma in there is no separator.
+
+    It parts thousands where there are decimal points, and is the decimal sign where there are none.
+    """
+    rows = (
+        b"\n".join(match[0] for match in islice(QUOTED_ROW.finditer(content), SAMPLED_ROWS)) if b'"' in content else b""
+    )
+    if not rows or POINTS_FOR_THOUSANDS.search(rows):
+        return content
+    comma = b"" if b"." in rows else b"."
+    return QUOTED_NUMBER.sub(lambda number: number[1].replace(b",", comma), content)
+
+
 def _separators(content: bytes) -> bytes | None:
     """The translation of bytes that makes blanks of the separators and points of decimal commas; None: none needed."""
     first_lines = islice(BytesIO(content), MAX_STRAY_LINES + SAMPLED_ROWS)
     rows = list(islice((line for line in first_lines if NUMBERS_ONLY.match(line)), SAMPLED_ROWS))
     sample = b"".join(rows)
+    signs, meant = b"", b""
     if b";" in sample:
-        return bytes.maketrans(b";,", b" .")
-    if b"," not in sample:
-        return None
-    if b"." not in sample and all(DECIMAL_COMMAS.match(row) for row in rows):
-        return bytes.maketrans(b",", b".")
-    return bytes.maketrans(b",", b" ")
+        signs, meant = b";,", b" ."
+    elif b"," in sample:
+        decimal = b"." not in sample and all(DECIMAL_COMMAS.match(row) for row in rows)
+        signs, meant = b",", b"." if decimal else b" "
+    if WITH_D.search(sample):
+        signs, meant = signs + b"dD", meant + b"ee"
+    return bytes.maketrans(signs, meant) if signs else None
 
 
 def _check_layout(table: _Table) -> None:
