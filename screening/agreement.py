@@ -238,6 +238,11 @@ class Agreement:
             rows.append(Draw(level, n_drawn, lowest, highest, len(calls), n_confirmed, one))
         return rows
 
+    @property
+    def levels_without_outcome(self) -> list[str]:
+        """Classes that have calls, of which none that chance drew has an outcome that could tell."""
+        return [draw.level for draw in self.draws if draw.stratum.n_calls and not draw.n_answered]
+
     @cached_property
     def recall_always_looked_at(self) -> Recall | None:
         """What part of the quasicrystals among the patterns lies in class A or B."""

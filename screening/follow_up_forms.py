@@ -30,11 +30,12 @@ SYMMETRIES_SEEN = ("m-3-5", "5-fold", "3-fold", "2-fold", "10-fold", "m-3")
 NO_TECHNIQUE = _("Say by which technique it was seen.")
 
 
-def people_who_sign(sample: Sample) -> QuerySet[User]:
-    """Those who may enter evidence and see ``sample``: a follow-up is given to one of them."""
+def people_to_ask(sample: Sample, asked: int | None = None) -> QuerySet[User]:
+    """Those who may enter evidence and see ``sample``, and whoever is asked already, so that saving lets nobody fall out of the form."""
     right = Permission.objects.filter(codename="add_outcome", content_type__app_label="screening")
     may = Q(groups__permissions__in=right) | Q(user_permissions__in=right) | Q(is_superuser=True)
-    return people_who_see(sample.project).filter(may, is_active=True).distinct().order_by("username")
+    able = people_who_see(sample.project).filter(may, is_active=True)
+    return User.objects.filter(Q(pk__in=able.values("pk")) | Q(pk=asked)).order_by("username")
 
 
 class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -65,7 +66,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.initial["edition"] = self.instance.edition
         assigned = self.fields["assigned_to"]
-        assigned.queryset = people_who_sign(sample)  # type: ignore[attr-defined]
+        assigned.queryset = people_to_ask(sample, self.instance.assigned_to_id)  # type: ignore[attr-defined]
         assigned.empty_label = _("nobody yet")  # type: ignore[attr-defined]
 
     def asked(self) -> dict[str, Any]:

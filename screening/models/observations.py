@@ -236,6 +236,11 @@ class LatticeMeasurement(TracedModel):
         """A length that looks as if it were meant otherwise is taken once a person has confirmed just this one."""
         if not self._can_be_read():
             return  # said already
+        if self.uncertainty is not None and self.uncertainty >= self.value:
+            sentence = _(
+                "The uncertainty is as large as the length itself. Both are in the same unit, like 0.8706 and 0.0004."
+            )
+            raise ValidationError({"uncertainty": sentence})
         doubt = self.quoted.doubt(self.predicted)
         if doubt and self.confirmed != self.as_typed:
             raise ValidationError({"value": ValidationError(translated(doubt), code="doubt")})

@@ -172,6 +172,7 @@ def _page(request: SignedInRequest, candidate: Candidate, queue: ReviewQueue, fo
         "orders": ORDER_WORDS.items(),
         "left": queue.left(),
         "is_held": is_held,
+        "is_current": Candidate.objects.current().filter(pk=candidate.pk).exists(),
         "is_own_upload": is_own_upload,
         "is_blind": is_blind,
         "why": None if is_blind else why_of(result),

@@ -173,6 +173,23 @@ class TestWhatIsTold:
         page = client.get("/agreement/").content.decode()
         assert "In class A or B: <strong>0.17</strong>" in page
 
+    @pytest.mark.parametrize(
+        ("of_a", "said"),
+        [
+            ("refuted", "in none of the samples with an outcome was a quasicrystal found"),
+            ("inconclusive", "of the calls of class A that chance drew, none has an outcome that could tell"),
+        ],
+    )
+    def test_why_recall_is_not_known(
+        self, production: ModelVersion, client: Client, member: User, of_a: str, said: str
+    ) -> None:
+        for level, p, verdict in (("A", 0.9995, of_a), ("B", 0.995, "refuted")):
+            sample = SampleFactory.create()
+            make_result(make_pattern(sample=sample), production, state="done", level=level, probability=p)
+            judge(sample, verdict)
+        Candidate.objects.catch_up()
+        assert said in client.get("/agreement/").content.decode()
+
     def test_reliability_has_a_point_for_each_bin_that_holds_a_call(self, production: ModelVersion) -> None:
         for p, verdict in ((0.0, "refuted"), (0.07, "refuted"), (0.97, "confirmed"), (0.99999, "confirmed")):
             sample = SampleFactory.create()

@@ -169,6 +169,12 @@ def test_a_space_group_is_known_by_number_and_symbol(
     assert follow_up.phases.get().space_group == kept
 
 
+def test_an_uncertainty_as_large_as_the_length_is_in_another_unit(follow_up: FollowUp, microscopist: User) -> None:
+    with pytest.raises(ValidationError, match="as large as the length"):
+        fill(follow_up, microscopist, lattice(uncertainty=Decimal(4)))
+    fill(follow_up, microscopist, lattice(uncertainty=Decimal("0.0004")))
+
+
 def test_a_lattice_length_that_fits_only_otherwise_needs_a_word(follow_up: FollowUp, microscopist: User) -> None:
     meant_as_a_r = lattice(convention="a_R")
     with pytest.raises(ValidationError, match=r"0.8706 nm as a_R is outside 4–6 Å; as a_F it gives a_R = 4.353 Å"):

@@ -88,6 +88,17 @@ class TestOpening:
         assert client.get(f"/follow-ups/new/?sample={follow_up.sample.code}").status_code == 403
         assert client.get(f"/follow-ups/{follow_up.pk}/").status_code == 200
 
+    def test_who_was_asked_and_left_the_lab_stays_in_the_form(self, client: Client, follow_up: FollowUp) -> None:
+        gone = UserFactory.create(username="gone", roles=["microscopist"])
+        FollowUp.objects.filter(pk=follow_up.pk).update(assigned_to=gone)
+        User.objects.filter(pk=gone.pk).update(is_active=False)
+        address = f"/follow-ups/{follow_up.pk}/plan/"
+        assert f'<option value="{gone.pk}" selected>gone</option>' in client.get(address).content.decode()
+        assert client.post(address, {"assigned_to": gone.pk, "edition": "1"}).status_code == 302
+        other = FollowUp.objects.open(SampleFactory.create(), follow_up.opened_by)
+        answer = client.post(f"/follow-ups/{other.pk}/plan/", {"assigned_to": gone.pk, "edition": "1"})
+        assert answer.status_code == 422, "nothing new is asked of them"
+
     def test_two_who_plan_at_once_are_told(self, client: Client, follow_up: FollowUp) -> None:
         address = f"/follow-ups/{follow_up.pk}/plan/"
         assert client.post(address, {"question": "First", "edition": "1"}).status_code == 302

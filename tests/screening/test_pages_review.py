@@ -188,11 +188,11 @@ class TestPage:
 
         more()
         page_of(client, result)
-        with django_assert_num_queries(21):
+        with django_assert_num_queries(22):
             page_of(client, result)
         for _ in range(3):
             more()
-        with django_assert_num_queries(21):
+        with django_assert_num_queries(22):
             page_of(client, result)
 
     def test_members_look_at_the_list_and_do_not_judge(self, client: Client) -> None:
@@ -245,6 +245,12 @@ class TestVerdict:
         assert "is taken back" in answer.content.decode()
         assert waiting() == [result]
         assert client.get(f"/reviews/{Review.objects.latest('number').pk}/undo/").status_code == 405
+
+    def test_of_a_call_that_waits_no_more_the_page_says_so(self, client: Client, reviewer: User) -> None:
+        result = make_candidate()
+        assert "no longer in the queue" not in page_of(client, result)
+        result.reading.pattern.correct(reviewer, wavelength=1.54, reason="tried")
+        assert "no longer in the queue" in page_of(client, result)
 
     def test_a_known_phase_of_the_library(self, client: Client, reviewer: User) -> None:
         halite = ReferencePhase.objects.bring(HALITE, reviewer)
