@@ -4,7 +4,7 @@
 # make bench   the benchmarks whose figures the docs quote
 # make fuzz    20,000 spoilt files, and ten minutes of whatever the API's schema allows
 # make sbom    build/sbom.json: every package that Icosa runs on, as CycloneDX
-# make audit   asks for the known vulnerabilities of these, and says so where nobody can be asked
+# make audit   asks for the known vulnerabilities of every pinned package, and says so where nobody can be asked
 # Each of these makes its own environment in .venv first; it needs Python 3.11, make and git.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -57,7 +57,7 @@ build/audit/.made: requirements-audit.txt | $(VENV)/bin/python
 	@touch $@
 
 sbom: $(VENV)/.runs build/audit/.made
-	build/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-format JSON --output-file build/sbom.json $(BIN)/python
+	build/audit/bin/python .ci/sbom $(BIN)/python
 
 audit: build/audit/.made
 	build/audit/bin/python .ci/audit
