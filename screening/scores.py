@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.core.cache import cache
+from django.db import Error, connections
 from django.db.models import Count, Q
 
 from samples.models import AlloySystem, Pattern, Sample, Viewer, hidden_from
 from screening.models import Outcome, ScreeningResult
+
+logger = logging.getLogger(__name__)
 
 LEVELS = tuple(ScreeningResult.Level.values)
 
@@ -22,6 +27,12 @@ WORTH_KEEPING = 0.2
 """Seconds: what is counted as quickly is counted anew each time, and so always of this moment."""
 KEPT_FOR = 50
 """Times as long as it took to count: so that it never takes more than a fiftieth of a core."""
+SHOWN_FOR = 4
+"""Times as long as that it is shown to who comes late, while it is counted anew beside."""
+ANEW_WITHIN = 300
+"""Seconds after which another request may begin to count: the one that did is gone."""
+
+Counted = list[tuple[int, str, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +96,33 @@ def system_standings(person: Viewer) -> list[SystemStanding]:
     return sorted(standings, key=lambda s: (s.score is None, -(s.score or 0), s.system.name))
 
 
-def _counted_calls(person: Viewer) -> list[tuple[int, str, int, int]]:
+def _counted_calls(person: Viewer) -> Counted:
     """System, class, calls of it, and how many of these are simulated.
 
     Looks at every call. Where that takes a while, the answer serves everybody who sees the same projects for
-    KEPT_FOR times as long.
+    KEPT_FOR times as long, and then nobody waits for the next one.
     """
     key = "-".join(["calls-by-system", *map(str, sorted(hidden_from(person)))])
-    kept: list[tuple[int, str, int, int]] | None = cache.get(key)
-    if kept is not None:
-        return kept
+    kept: tuple[Counted, float] | None = cache.get(key)
+    if kept is None:
+        return _count_anew(key, person)
+    counted, good_until = kept
+    if time.time() > good_until and cache.add(f"{key}-anew", True, ANEW_WITHIN):  # one counts, the others do not
+        threading.Thread(target=_count_beside, args=[key, person], daemon=True).start()
+    return counted
+
+
+def _count_beside(key: str, person: Viewer) -> None:
+    try:
+        _count_anew(key, person)
+    except Error:
+        logger.exception("The classes by alloy system could not be counted")
+    finally:
+        cache.delete(f"{key}-anew")
+        connections.close_all()  # this thread's own
+
+
+def _count_anew(key: str, person: Viewer) -> Counted:
     began = time.perf_counter()
     calls = (
         ScreeningResult.objects.visible_to(person)
@@ -109,5 +137,7 @@ def _counted_calls(person: Viewer) -> list[tuple[int, str, int, int]]:
     counted = list(calls)
     took = time.perf_counter() - began
     if took > WORTH_KEEPING:
-        cache.set(key, counted, KEPT_FOR * took)
+        cache.set(key, (counted, time.time() + KEPT_FOR * took), SHOWN_FOR * KEPT_FOR * took)
+    else:
+        cache.delete(key)
     return counted

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
@@ -48,3 +51,20 @@ def test_what_took_long_serves_those_who_see_the_same_projects(monkeypatch: pyte
     assert (n_screened(leader), n_screened(student)) == (1, 0), "still the counts of a moment ago"
     cache.clear()
     assert (n_screened(leader), n_screened(student)) == (2, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_late_is_shown_the_old_counts_while_one_counts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "WORTH_KEEPING", -1)
+    monkeypatch.setattr(scores, "KEPT_FOR", 1e6)
+    student, version = UserFactory.create(roles=["member"]), a_version()
+    make_result(make_pattern(sample=SampleFactory.create()), version)
+    assert n_screened(student) == 1
+    make_result(make_pattern(sample=SampleFactory.create()), version)
+    late = SimpleNamespace(time=lambda: time.time() + 1e9, perf_counter=time.perf_counter)
+    monkeypatch.setattr(scores, "time", late)
+    before = set(threading.enumerate())
+    assert n_screened(student) == 1
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+    assert n_screened(student) == 2
