@@ -32,7 +32,7 @@ check: $(VENV)/.tests
 	$(BIN)/python manage.py check
 
 bench: $(VENV)/.tests
-	for name in simulate screening worker_rows screen_files upload spreadsheets read_files agreement next_looks alloy_map freeze export rescreen retrain growth memory load; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in simulate screening worker_rows screen_files upload api_upload spreadsheets read_files sample_list review_queue agreement next_looks alloy_map freeze export rescreen retrain backup metrics growth memory load chaos; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \

@@ -55,7 +55,7 @@ def measure(n_samples: int) -> None:
     from django.contrib.auth.models import User
     from django.core.management import call_command
 
-    from samples.models import Sample, SheetImport
+    from samples.models import Sample, SheetImport, SheetRow
     from samples.sheet_forms import known_layouts
     from samples.sheets.columns import TABLES
     from samples.sheets.export import workbook_of
@@ -78,7 +78,8 @@ def measure(n_samples: int) -> None:
 
     shown = timed("preview", lambda: received(content))
     timed("import", lambda: shown.commit(by=person))
-    print(f"  {shown.n_made} samples made, {shown.n_wrong} rows left out")
+    n_left_out = shown.rows.filter(state__in=SheetRow.LEFT_OUT).count()
+    print(f"  {shown.n_made} samples made, {n_left_out} rows left out")
     exported = timed("export of all", lambda: workbook_of(Sample.objects.all(), list(TABLES.values())))
     again = timed("preview of the export", lambda: received(exported))
     print(f"  {again.n_made + again.n_changed} samples would change")

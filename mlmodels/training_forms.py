@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models import Dataset, ModelVersion, TrainingError, TrainingRun
-from samples.fields import PlainTextField, StyledBoundField, TypedIntegerField
+from samples.fields import PlainTextField, StyledBoundField, TypedIntegerField, offer
 from samples.sentences import translated
 
 
@@ -79,8 +79,8 @@ class TrainingForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         versions = ModelVersion.objects.runnable().defer("config")
-        self.fields["start_version"].queryset = versions  # type: ignore[attr-defined]
-        self.fields["dataset"].queryset = Dataset.objects.frozen().filter(archived_at=None)  # type: ignore[attr-defined]
+        offer(self, "start_version", versions)
+        offer(self, "dataset", Dataset.objects.frozen().filter(archived_at=None))
 
     def start(self, by: User) -> TrainingRun | None:
         """The run that was asked for; None, with the reason among the errors, where it cannot be had."""

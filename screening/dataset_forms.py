@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.models import Dataset, DatasetChoice, DatasetEntry, Label, ModelVersion, Split
-from samples.fields import PlainTextField, StyledBoundField, TypedIntegerField
+from samples.fields import PlainTextField, StyledBoundField, TypedIntegerField, offer
 from samples.models import AlloySystem, Pattern, Project, Reading
 from screening.curation.question import Question
 from screening.curation.reasons import Reason
@@ -76,7 +76,7 @@ class QuestionForm(forms.Form):
         initial: dict[str, Any] = {name: getattr(asked, name) for name in Question.__slots__}
         super().__init__(sent, initial=initial | {name: getattr(stored, name) for name in terms})
         projects = Project.objects.visible_to(person)
-        self.fields["projects"].queryset = projects  # type: ignore[attr-defined]
+        offer(self, "projects", projects)
         if not projects.exists():
             del self.fields["projects"]
         radiations = Reading.objects.exclude(radiation="").order_by("radiation").values_list("radiation", flat=True)
@@ -135,7 +135,7 @@ class ChoiceForm(forms.Form):
 
     def __init__(self, sent: QueryDict, *, person: User) -> None:
         super().__init__(sent)
-        self.fields["pattern"].queryset = Pattern.objects.visible_to(person)  # type: ignore[attr-defined]
+        offer(self, "pattern", Pattern.objects.visible_to(person))
 
 
 class ShownForm(forms.Form):

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField
+from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField, offer
 from samples.forms import RowFormSet
 from samples.models import Sample, people_who_see
 from samples.requests import sent_number
@@ -65,9 +65,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, sample: Sample, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["edition"] = self.instance.edition
-        assigned = self.fields["assigned_to"]
-        assigned.queryset = people_to_ask(sample, self.instance.assigned_to_id)  # type: ignore[attr-defined]
-        assigned.empty_label = _("nobody yet")  # type: ignore[attr-defined]
+        offer(self, "assigned_to", people_to_ask(sample, self.instance.assigned_to_id)).empty_label = _("nobody yet")
 
     def asked(self) -> dict[str, Any]:
         """For FollowUp.objects.open and FollowUp.plan."""

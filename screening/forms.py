@@ -12,7 +12,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.grid import A_R_MAX, A_R_MIN
-from samples.fields import MarkedRowsField, OfPerson, SampleCodeField, StyledBoundField, TypedFloatField
+from samples.fields import MarkedRowsField, OfPerson, SampleCodeField, StyledBoundField, TypedFloatField, offer
 from samples.models import Pattern, Project, Reading, Viewer
 from samples.project_forms import ProjectField
 from samples.sentences import translated
@@ -59,7 +59,7 @@ class InboxForm(OfPerson, forms.Form):
 
     def __init__(self, *args: Any, by: Viewer, **options: Any) -> None:
         super().__init__(*args, by=by, **options)
-        self.fields["patterns"].queryset = Pattern.objects.visible_to(by).in_inbox()  # type: ignore[attr-defined]
+        offer(self, "patterns", Pattern.objects.visible_to(by).in_inbox())
 
 
 class MarkedRowsForm(OfPerson, forms.Form):
@@ -76,7 +76,7 @@ class MarkedRowsForm(OfPerson, forms.Form):
 
     def __init__(self, typed: Any = None, *, by: Viewer, rows: QuerySet[ReceivedPattern]) -> None:
         super().__init__(typed, by=by)
-        self.fields["rows"].queryset = rows  # type: ignore[attr-defined]
+        offer(self, "rows", rows)
 
 
 class CorrectionForm(forms.Form):
@@ -96,7 +96,7 @@ class CorrectionForm(forms.Form):
         blanks = (
             Pattern.objects.visible_to(by).blanks().filter(readings__isnull=False).exclude(pk=pattern.pk).distinct()
         )
-        self.fields["blank"].queryset = blanks  # type: ignore[attr-defined]
+        offer(self, "blank", blanks)
 
     def clean_blank(self) -> Reading | None:
         blank: Pattern | None = self.cleaned_data["blank"]

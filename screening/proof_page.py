@@ -110,10 +110,6 @@ class ProofPage:
         return sorted((one for one in every if one.is_change), key=lambda one: (-one.n, one))
 
     @property
-    def n_same(self) -> int:
-        return sum(one["n"] for one in self.content["archive"]["changes"] if one["was"] == one["is"])
-
-    @property
     def n_not_called(self) -> int:
         """By production, which a rescreen would ask."""
         return sum(one["n"] for one in self.content["archive"]["changes"] if not one["was"])

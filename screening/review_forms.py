@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from samples.fields import MarkedRowsField, PlainTextField, StyledBoundField
+from samples.fields import MarkedRowsField, PlainTextField, StyledBoundField, offer
 from samples.models import Viewer
 from screening.models import Candidate, ReferencePhase, Review
 from screening.models.reviews import MEANINGS
@@ -71,7 +71,7 @@ class BatchVerdictForm(VerdictForm):
     def __init__(self, *args: Any, by: Viewer, **options: Any) -> None:
         super().__init__(*args, **options)
         waiting = Candidate.objects.visible_to(by).waiting().select_related("result")
-        self.fields["candidates"].queryset = waiting  # type: ignore[attr-defined]
+        offer(self, "candidates", waiting)
 
     def said(self) -> dict[str, Any]:
         return {name: value for name, value in self.cleaned_data.items() if name != "candidates"}

@@ -33,6 +33,7 @@ from screening.models import (
     ScreeningResult,
     WorkerHeartbeat,
 )
+from screening.telling import tell_followers
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -205,7 +206,7 @@ def write(
     if fresh:
         pairs = zip(batch, inputs, strict=True)
         InputMeasures.objects.measure((row.reading_id, one) for row, one in pairs if row.pk in fresh)
-        ScreeningResult.objects.filter(pk__in=fresh).tell_followers()
+        tell_followers(ScreeningResult.objects.filter(pk__in=fresh))
 
 
 def look() -> None:

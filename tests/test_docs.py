@@ -34,6 +34,12 @@ def test_commands_exist(document: Path) -> None:
     assert named <= set(get_commands())
 
 
+def test_make_bench_runs_what_the_figures_come_from() -> None:
+    quoted = set(re.findall(r"`benchmarks\.([a-z_]+)", (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")))
+    run = re.findall(r"for name in ([a-z_ ]+);.*benchmarks|-m benchmarks\.([a-z_]+)", (ROOT / "Makefile").read_text())
+    assert quoted <= {name for names in run for name in " ".join(names).split()}
+
+
 def test_makefile_has_the_commands_of_the_readme() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^    |`)make ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)) <= targets

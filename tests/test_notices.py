@@ -14,6 +14,7 @@ from lims.digests import SCHEDULE, send_digests, send_every_day
 from samples.models import Following, Notice, NoticeChoice, NoticeKind
 from samples.xrd.sentences import sentence
 from screening.models import FollowUp, ScreeningResult
+from screening.telling import tell_followers
 from tests.factories import SampleFactory, UserFactory, make_pattern
 from tests.screening.calls import a_version, make_result
 from tests.screening.reviewing import make_reviewer
@@ -109,7 +110,7 @@ class TestTelling:
         Following.objects.begin(anna, samples[0])
         Following.objects.begin(ben, samples[1])
         calls = [make_result(make_pattern(sample=sample), version) for sample in samples for _ in range(2)]
-        ScreeningResult.objects.filter(pk__in=[call.pk for call in calls]).tell_followers()
+        tell_followers(ScreeningResult.objects.filter(pk__in=[call.pk for call in calls]))
         assert sentences(anna) == ["Al-Si-Ru: 4 new calls of class A or B."]
         assert sentences(ben) == [f"{samples[1]}: 2 new calls of class A or B."]
 

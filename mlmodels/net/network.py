@@ -16,7 +16,7 @@ whole pattern one more for "none"; a softmax over all of them is the answer.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,9 +56,6 @@ class NetworkConfig:
     @property
     def n_lattice_classes(self) -> int:
         return len(self.phase_classes) - 1
-
-    def with_lines(self, line_constants: tuple[float, ...]) -> NetworkConfig:
-        return replace(self, line_constants=line_constants)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -185,10 +185,6 @@ class Project(TracedModel):
         """Leaders and admins say who is in and whether it is closed."""
         return person.has_perm(EVERY_PROJECT) or self.memberships.filter(person=person, leads=True).exists()
 
-    def may_be_filled_by(self, person: User) -> bool:
-        """Members and admins put samples in."""
-        return person.has_perm(EVERY_PROJECT) or self.memberships.filter(person=person).exists()
-
     def check_led_by(self, person: User) -> None:
         if not self.may_be_led_by(person):
             raise PermissionDenied

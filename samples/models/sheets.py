@@ -103,14 +103,6 @@ class SheetImport(models.Model):
     def original(self) -> Original:
         return Original(self.sha256, str(self.content.name), self.size)
 
-    @property
-    def is_imported(self) -> bool:
-        return self.committed_at is not None and self.undone_at is None
-
-    @property
-    def n_wrong(self) -> int:
-        return self.rows.filter(state__in=SheetRow.LEFT_OUT).count()
-
     def same_file_imported(self) -> SheetImport | None:
         """An import of the same bytes that stands."""
         others = SheetImport.objects.imported().filter(sha256=self.sha256).exclude(pk=self.pk)

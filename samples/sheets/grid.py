@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,10 +96,6 @@ class Grid:
     @property
     def rows(self) -> list[GridRow]:
         return [GridRow(row, self._cells(row)) for row in self.page]
-
-    @property
-    def left_out_by_table(self) -> Sequence[Tab]:
-        return [tab for tab in self.tabs if tab.n_left_out]
 
     @property
     def n_left_out(self) -> int:

@@ -27,11 +27,6 @@ class Radiation:
     def name(self) -> str:
         return f"{self.anode} Kα1"
 
-    @property
-    def kalpha_mean(self) -> float:
-        """Intensity-weighted mean (Å), which files quote as "Kα"."""
-        return (self.kalpha1 + self.ratio * self.kalpha2) / (1 + self.ratio)
-
 
 RADIATIONS: dict[str, Radiation] = {
     r.anode: r

@@ -1,4 +1,4 @@
-"""How strongly atoms and powders scatter X-rays: form factors, Debye–Waller and Lorentz–polarisation factors."""
+"""How strongly atoms scatter X-rays: form factors and Debye–Waller factors."""
 
 from __future__ import annotations
 
@@ -38,14 +38,3 @@ def form_factor(element: str, inverse_d: ArrayLike) -> FloatArray:
 def debye_waller(inverse_d: ArrayLike, b_factor: ArrayLike) -> FloatArray:
     """Factor exp(−B/(4 d²)) on the amplitude, for B (Å²) and 1/d (Å⁻¹)."""
     return np.exp(-np.asarray(b_factor) * np.asarray(inverse_d, dtype=np.float64) ** 2 / 4)
-
-
-def lorentz_polarisation(two_theta: ArrayLike, polarisation: ArrayLike = 1.0) -> FloatArray:
-    """Lorentz–polarisation factor (1 + K cos² 2θ) / (sin²θ cosθ) of a powder line at ``two_theta`` (degree).
-
-    K (``polarisation``) is 1 for an unpolarised beam without monochromator, cos² 2θ_M behind one, and 0 for a
-    synchrotron beam that is diffracted out of the plane of the ring.
-    """
-    angle = np.radians(np.asarray(two_theta, dtype=np.float64))
-    half = angle / 2
-    return np.asarray((1 + np.asarray(polarisation) * np.cos(angle) ** 2) / (np.sin(half) ** 2 * np.cos(half)))

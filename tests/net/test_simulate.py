@@ -195,6 +195,17 @@ class TestPositions:
             assert full_width(angles, profile) == pytest.approx(0.2, rel=0.02)
             assert np.sum(profile) * (angles[1] - angles[0]) == pytest.approx(1, rel=1e-3)
 
+    @pytest.mark.parametrize("polarisation", [1.0, 0.8, 0.0])
+    def test_areas_follow_lorentz_and_polarisation(self, polarisation: float) -> None:
+        """(1 + K cos² 2θ) / (sin² θ cos θ) of a powder line."""
+        two_theta = np.array([30.0, 65.0])
+        theta = np.radians(two_theta / 2)
+        lines = line_lists((2 * np.sin(theta) / RADIATIONS["Cu"].kalpha1).tolist(), [1.0, 1.0])
+        x, y = profile_of(lines, one_instrument(polarisation=torch.tensor([polarisation])))
+        low, high = (y[abs(x - angle) < 5].sum() for angle in two_theta)
+        factor = (1 + polarisation * np.cos(2 * theta) ** 2) / (np.sin(theta) ** 2 * np.cos(theta))
+        assert low / high == pytest.approx(factor[0] / factor[1], rel=0.01)
+
     def test_the_broadened_line_is_twice_as_wide(self) -> None:
         lines = replace(line_lists([0.5], [1.0]), broadening=torch.ones(1, 1))
         angles, profile = profile_of(lines, one_instrument(fwhm=torch.full((1, 2), 0.2)))

@@ -1,11 +1,11 @@
-"""Form factors, temperature factors and the Lorentz–polarisation factor."""
+"""Form factors and temperature factors."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from samples.xrd.scattering import debye_waller, form_factor, form_factor_table, lorentz_polarisation
+from samples.xrd.scattering import debye_waller, form_factor, form_factor_table
 
 xraydb = pytest.importorskip("xraydb", reason="xraydb is a development dependency")
 
@@ -38,10 +38,3 @@ def test_an_unknown_element_is_an_error() -> None:
 def test_debye_waller_of_the_amplitude() -> None:
     assert debye_waller(0.5, 2.0) == pytest.approx(np.exp(-2 * 0.25 / 4))
     assert debye_waller(0.0, 5.0) == 1
-
-
-def test_lorentz_polarisation_at_chosen_angles() -> None:
-    half = np.radians(30)
-    assert lorentz_polarisation(60.0) == pytest.approx((1 + 0.25) / (np.sin(half) ** 2 * np.cos(half)))
-    assert lorentz_polarisation(90.0, 0.0) == pytest.approx(lorentz_polarisation(90.0, 1.0))
-    assert lorentz_polarisation(20.0) > lorentz_polarisation(40.0) > lorentz_polarisation(80.0)
