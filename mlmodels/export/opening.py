@@ -22,6 +22,7 @@ from mlmodels.export.contents import AT_ONCE, FORMAT, ExportedPattern, ExportRef
 from mlmodels.export.packing import CHUNK, FOLDER, MANIFEST, OriginalsWriter, sha256_of
 from samples.xrd.readers.hdf5 import OWN_FILTERS
 from samples.xrd.readers.reader import MAX_POINTS
+from samples.xrd.readers.zip_archive import DAMAGED
 
 if TYPE_CHECKING:
     import h5py
@@ -36,6 +37,9 @@ MOST_TEXT = 100_000
 MOST_IN_CHUNK = 64 * 1024 * 1024
 
 BY_NAME = {column.name: column for column in COLUMNS}
+
+_DAMAGED = tuple(kind for kind in DAMAGED if kind is not OSError)
+"""What is wrong with the archive, and not with our disk."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _PART_NAME = re.compile(r"[a-z](?:[.-]?[a-z0-9]){1,40}")
@@ -88,7 +92,7 @@ class OpenedExport:
         for line in self.lines(name):
             try:
                 said = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise _odd() from error
             if not isinstance(said, dict):
                 raise _odd()
@@ -101,12 +105,16 @@ class OpenedExport:
         """Take the parts out, and check each against the manifest."""
         try:
             archive = self.closing.enter_context(zipfile.ZipFile(path))
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except DAMAGED as error:
             raise ExportRefused("This is no export of a data set: it is no .eln archive, or it was cut off.") from error
         members = _members(archive)
         if MANIFEST not in members or members[MANIFEST].file_size > MOST_MANIFEST_BYTES:
             raise ExportRefused("This is no export of a data set: the archive has no manifest of one.")
-        manifest = _read_manifest(archive.read(members[MANIFEST]))
+        try:
+            listing = archive.read(members[MANIFEST])
+        except _DAMAGED as error:
+            raise _damaged(MANIFEST) from error
+        manifest = _read_manifest(listing)
         room = shutil.disk_usage(self.folder).free
         if sum(member.file_size for member in members.values()) > 0.9 * room:
             raise ExportRefused("There is not enough room on the disk to unpack this export. Free some and try again.")
@@ -217,7 +225,7 @@ class Originals:
         self.most_bytes = most_bytes
         try:
             self.archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError) as error:
+        except DAMAGED as error:
             raise _odd() from error
 
     def read(self, pattern: ExportedPattern) -> bytes:
@@ -227,7 +235,7 @@ class Originals:
                 raise _odd()
             with self.archive.open(member) as opened:
                 return opened.read(member.file_size + 1)
-        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        except _DAMAGED as error:
             raise ExportRefused(
                 "The export lacks the original file of %(name)s, or it is damaged.", name=pattern.file_name
             ) from error
@@ -264,7 +272,7 @@ def _read_manifest(content: bytes) -> dict[str, Any]:
             _PART_NAME.fullmatch(part["path"]) and _SHA256.fullmatch(part["sha256"]) and part["bytes"] >= 0
             for part in parts
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _odd() from error
     if kind != FORMAT:
         raise ExportRefused(
@@ -285,14 +293,16 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, size:
                 if left < 0:
                     break
                 file.write(chunk)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
-        raise ExportRefused(
-            "%(name)s is damaged in the archive. Ask for the export once more.", name=target.name
-        ) from error
+    except _DAMAGED as error:
+        raise _damaged(target.name) from error
     if left:
         raise ExportRefused(
             "%(name)s is not as long as the manifest says. Ask for the export once more.", name=target.name
         )
+
+
+def _damaged(name: str) -> ExportRefused:
+    return ExportRefused("%(name)s is damaged in the archive. Ask for the export once more.", name=name)
 
 
 def _opened_table(path: Path) -> h5py.File:

@@ -190,7 +190,7 @@ def _mass(name: str, **options: Any) -> dict[str, Any]:
     return {"name": name, "field": MassForm.base_fields[name], **options}
 
 
-_CODE = "code, sample, sample code, sample id, sample name, sample no, id, no, 試料, 試料名, 試料番号, 試料コード, サンプル, サンプル名, サンプル番号"
+_CODE = "code, sample, sample code, sample id, sample name, sample no, id, no, コード, 試料, 試料名, 試料番号, 試料コード, サンプル, サンプル名, サンプル番号"
 _NOTES = "notes, note, remarks, remark, comment, comments, memo, 備考, メモ, コメント, 注記"
 
 SAMPLES = Table(

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from mlmodels.export.contents import ExportRefused
+from mlmodels.export.opening import OpenedExport
 from mlmodels.export.packing import sha256_of
 from mlmodels.export.writing import Wanted
 from mlmodels.models import Dataset, DatasetEntry, Freeze, ModelVersion
@@ -198,6 +199,24 @@ def test_a_label_changed_with_all_hashes_written_anew_is_refused(sent: Path, cur
 
     with pytest.raises(ExportRefused, match="not what was frozen under its hash"):
         take_in(repacked(sent, tmp_path, relabel, honest=True), curator)
+
+
+@pytest.mark.parametrize("part", ["manifest.json", "patterns.h5", "originals.zip"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_damage_on_the_way_is_said(sent: Path, curator: User, tmp_path: Path, part: str, method: int) -> None:
+    """Any byte of a part or of its entry in the archive, packed by us or by another program."""
+    with zipfile.ZipFile(sent) as archive, zipfile.ZipFile(tmp_path / "packed.eln", "w", method) as packed:
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+        member = packed.getinfo(next(name for name in archive.namelist() if name.endswith(f"/{part}")))
+    content = bytearray((tmp_path / "packed.eln").read_bytes())
+    begins, n = member.header_offset, len(member.filename)
+    for place in (begins, begins + 31, *range(begins + 30 + n, begins + 30 + n + member.compress_size, 499)):
+        spoilt = bytearray(content)
+        spoilt[place] ^= 0xFF
+        (tmp_path / "spoilt.eln").write_bytes(spoilt)
+        with pytest.raises(ExportRefused):
+            OpenedExport(tmp_path / "spoilt.eln", work=tmp_path)
 
 
 def test_what_fails_in_the_middle_leaves_nothing(sent: Path, curator: User, tmp_path: Path, settings: Settings) -> None:
