@@ -20,6 +20,12 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
 
 
+class RollBackForm(ReasonForm):
+    """`seen` is the id of the version that was in production when the page was made."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class PromotionForm(ReasonForm):
     """The wish to promote; where the proof speaks against it, why all the same."""
 

@@ -61,9 +61,16 @@ class ModelVersionQuerySet(TracedQuerySet["ModelVersion"]):
         return last.former if last else None
 
     @transaction.atomic
-    def roll_back(self, by: User, reason: str) -> Promotion:
-        """Put the version before the one in production back, at once."""
+    def roll_back(self, by: User, reason: str, *, seen: int | None = None) -> Promotion:
+        """Put the version before the one in production back, at once.
+
+        seen: id of the version that was in production when ``by`` looked; a second click would else undo the first
+        """
         former, now = self.before_production(), self.production()
+        if now and seen not in (None, now.pk):
+            raise PromotionError(
+                sentence("%(now)s was put into production while you looked. Nothing was changed.", now=now.name)
+            )
         if former is None or now is None:
             raise PromotionError(
                 sentence("No version was in production before this one: there is nothing to go back to.")

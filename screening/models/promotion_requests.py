@@ -171,10 +171,10 @@ class PromotionAnswer(SignedEntry):
 
 
 @transaction.atomic
-def roll_back(by: User, reason: str) -> Promotion:
+def roll_back(by: User, reason: str, *, seen: int | None = None) -> Promotion:
     """Put the version before the one in production back, by one person and at once: an alarm does not wait for a second one."""
     check_right_to_promote(by)
-    promotion = ModelVersion.objects.roll_back(by, reason)
+    promotion = ModelVersion.objects.roll_back(by, reason, seen=seen)
     _begin_anew(promotion, by)
     return promotion
 

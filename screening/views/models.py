@@ -19,7 +19,7 @@ from samples.sentences import translated
 from screening.lineage import lineage_of
 from screening.model_figures import ModelRow, described, figures_of, headings
 from screening.models import ArchiveScreening, PromotionRequest, Proof, ScreeningResult
-from screening.promotion_forms import ImportForm, ReasonForm
+from screening.promotion_forms import ImportForm, RollBackForm
 from screening.views import PageRequest
 
 PROMOTIONS_SHOWN = 20
@@ -39,10 +39,12 @@ def model_list(request: PageRequest) -> HttpResponse:
         ]
         for state in State
     }
+    production = next(iter(rows[State.PRODUCTION]), None)
+    back = {"reason": _("The version before is put back."), "seen": production and production.version.pk}
     context = {
-        "production": next(iter(rows[State.PRODUCTION]), None),
+        "production": production,
         "before": ModelVersion.objects.before_production(),
-        "roll_back_form": ReasonForm(initial={"reason": _("The version before is put back.")}),
+        "roll_back_form": RollBackForm(initial=back),
         "archive": ArchiveScreening.objects.rescreens().select_related("run", "version", "paused_by").first(),
         "candidates": rows[State.CANDIDATE],
         "retired": rows[State.RETIRED],

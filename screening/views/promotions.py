@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from mlmodels.models import PromotionError
 from samples.sentences import translated
 from screening.models import ArchiveScreening, PromotionRequest, Proof, roll_back
-from screening.promotion_forms import PromotionForm, ReasonForm
+from screening.promotion_forms import PromotionForm, ReasonForm, RollBackForm
 from screening.views import PageRequest
 
 MAY_PROMOTE = "mlmodels.promote_modelversion"
@@ -67,12 +67,12 @@ def answer(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required(MAY_PROMOTE, raise_exception=True)
 def put_back(request: PageRequest) -> HttpResponse:
     """Roll back to the version before."""
-    form = ReasonForm(request.POST)
+    form = RollBackForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Say why in a few words: it is signed. Nothing was changed."))
         return redirect("screening:model-list")
     try:
-        promotion = roll_back(request.user, form.cleaned_data["reason"])
+        promotion = roll_back(request.user, **form.cleaned_data)
     except PromotionError as error:
         messages.error(request, translated(error.sentence))
     else:

@@ -154,9 +154,12 @@ def test_where_one_is_enough_the_button_promotes_and_one_click_rolls_back(
     settings.PROMOTE_BY_TWO = False
     _status, shown = post(client, f"/proofs/{proof.pk}/promote/", reason=REASON)
     assert "candidate is in production, and the archive is being screened anew." in shown
-    _status, shown = post(client, "/models/roll-back/", reason="Alarms on every blank.")
-    assert "tiny screens again." in shown
-    assert in_production() == "tiny"
+    seen = proof.candidate_id
+    assert f'name="seen" value="{seen}"' in client.get("/models/").content.decode()
+    for answer in ("tiny screens again.", "tiny was put into production while you looked."):  # clicked twice
+        _status, shown = post(client, "/models/roll-back/", reason="Alarms on every blank.", seen=seen)
+        assert answer in shown
+        assert in_production() == "tiny"
 
 
 def test_a_rescreen_is_started_paused_and_resumed(client: Client, proof: Proof, person: User) -> None:
