@@ -154,7 +154,7 @@ def test_where_one_is_enough_the_button_promotes_and_one_click_rolls_back(
     settings.PROMOTE_BY_TWO = False
     _status, shown = post(client, f"/proofs/{proof.pk}/promote/", reason=REASON)
     assert "candidate is in production, and the archive is being screened anew." in shown
-    seen = proof.candidate_id
+    seen = str(proof.candidate_id)
     assert f'name="seen" value="{seen}"' in client.get("/models/").content.decode()
     for answer in ("tiny screens again.", "tiny was put into production while you looked."):  # clicked twice
         _status, shown = post(client, "/models/roll-back/", reason="Alarms on every blank.", seen=seen)
