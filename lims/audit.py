@@ -41,6 +41,34 @@ DOWNLOADS = {
 PARTS = {label_of(User): _("accounts, roles, keys, links"), label_of(Project): _("projects and their members")}
 """Of the history of everything, what is told here too."""
 
+DETAILS = {
+    "by": _("by means of"),
+    "second_factor": _("with a second factor"),
+    "wrong": _("what was wrong"),
+    "minutes": _("minutes"),
+    "why": _("why"),
+    "what": _("address"),
+    "left": _("codes left"),
+    "address": _("address"),
+    "issuer": _("sign-in service"),
+    "subject": _("account there"),
+    "error": _("error"),
+    "key": _("API key"),
+    "given": _("given"),
+    "taken": _("taken away"),
+}
+WORDS: dict[Any, Any] = {
+    True: _("yes"),
+    False: _("no"),
+    "password": _("password"),
+    "second factor": _("second factor"),
+    "link": _("one-time link"),
+    "sso": _("sign-in service"),
+    "command": _("command line"),
+    "admin": _("admin pages"),
+}
+"""What entries tell besides, in words."""
+
 
 class NoteDownloads:
     """Middleware: a download that was answered is noted, by whose session or key it was asked for."""
@@ -149,8 +177,13 @@ class Audit:
 
 
 def _line_of(entry: AuditEntry) -> Line:
-    told = tuple(f"{name}: {value}" for name, value in entry.details.items())
+    told = tuple(f"{DETAILS.get(name, name)}: {_said(name, value)}" for name, value in entry.details.items())
     return Line(entry.at, str(entry.by or "–"), entry.what, entry.about_name, entry.address or "", told)
+
+
+def _said(name: str, value: Any) -> Any:
+    """What the lab itself wrote is in words; a reason or an address stays as somebody gave it."""
+    return WORDS.get(value, value) if name in ("by", "second_factor", "wrong") else value
 
 
 def _line_of_change(entry: Any) -> Line:

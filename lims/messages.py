@@ -22,10 +22,12 @@ from django.utils.translation.template import templatize
 ROOMS = ("lims", "screening", "mlmodels", "samples", "templates")
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...]] = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), (1,)),
-    **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
+    **dict.fromkeys(("ngettext", "ngettext_lazy", "counted"), (1, 2)),
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     # Sentences of the floors that know nothing of Django (samples/xrd/sentences.py), and the errors that carry one.
-    **dict.fromkeys(("sentence", "PatternFileError", "CheckpointError", "CompositionError", "RefinementError"), (1,)),
+    **dict.fromkeys(
+        ("sentence", "PatternFileError", "CheckpointError", "CompositionError", "SumError", "RefinementError"), (1,)
+    ),
     **dict.fromkeys(
         ("ExportRefused", "BackupError", "DamagedPieceError", "TrainingError", "MissingOriginalError"), (1,)
     ),

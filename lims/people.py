@@ -102,7 +102,7 @@ class WelcomeForm(SetPasswordMixin, forms.Form):  # type: ignore[type-arg]
 
 @permission_required("auth.view_user", raise_exception=True)
 def people(request: SignedInRequest) -> HttpResponse:
-    context = {"people": Person.objects.in_order(), "role_words": ROLE_WORDS}
+    context = {"people": Person.objects.in_order(), "role_words": ROLE_WORDS, **_doors()}
     if request.user.has_perm("auth.change_user"):
         context["locked"] = lockouts.locked_now()
     return render(request, "people/people.html", context)
@@ -141,7 +141,7 @@ def person(request: SignedInRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, gettext("The roles of %(name)s are saved.") % {"name": shown.username})
             return redirect("people")
-    context = {"person": Person.objects.get(pk=pk), "form": form, "factor": SecondFactor(shown)}
+    context = {"person": Person.objects.get(pk=pk), "form": form, "factor": SecondFactor(shown), **_doors()}
     return render(request, "people/person.html", context, status=422 if form.errors else 200)
 
 
@@ -204,9 +204,13 @@ def release(request: SignedInRequest) -> HttpResponse:
 def let_back_in(request: SignedInRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(Person, pk=pk, is_active=False)
     try:
-        return _handed_over(request, person, person.let_back_in(by=request.user, why=said_why(request)))
+        secret = person.let_back_in(by=request.user, why=said_why(request))
     except PeopleError as error:
         return _refused(request, person, error)
+    if secret:
+        return _handed_over(request, person, secret)
+    messages.success(request, gettext("%(who)s may sign in again.") % {"who": person.username})
+    return redirect("people")
 
 
 @never_cache
@@ -234,6 +238,10 @@ def welcome(request: HttpRequest, secret: str) -> HttpResponse:
             return redirect("home")
     context = {"form": form, "link": link, "first_visit": "username" in form.fields}
     return render(request, "people/welcome.html", context, status=422 if form.errors else 200)
+
+
+def _doors() -> dict[str, Any]:
+    return {"with_passwords": settings.PASSWORDS, "sso_name": sso.name()}
 
 
 def _no_links(request: SignedInRequest) -> HttpResponse:

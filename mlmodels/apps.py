@@ -24,10 +24,11 @@ def register_shipped_checkpoints(*, apps: Apps = apps, **_signal: Any) -> None:
     except LookupError:  # migrated no further than another app yet
         return
     from mlmodels.models import ModelVersion
+    from mlmodels.models.versions import SHIPPED
     from mlmodels.net.checkpoint import DEFAULT_CHECKPOINT, shipped_checkpoints
 
     for path in shipped_checkpoints().values():
         config = json.loads(path.with_suffix(".json").read_bytes())
-        version = ModelVersion.objects.register(path.read_bytes(), config, notes="Shipped with Icosa.")
+        version = ModelVersion.objects.register(path.read_bytes(), config, notes=SHIPPED)
         if config["name"] == DEFAULT_CHECKPOINT and ModelVersion.objects.production() is None:
-            version.promote(by=None, reason="Shipped with Icosa.")
+            version.promote(by=None, reason=SHIPPED)

@@ -13,9 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from django.utils.translation import gettext as _
-
 from samples.elements import ELEMENTS
+from samples.sentences import translated
+from samples.xrd.sentences import Value, sentence
 
 SUM_TOLERANCE = Decimal("0.2")
 """How far (in %) a sum may be from 100 and still count as 100: amounts rounded to one decimal, four elements."""
@@ -34,7 +34,14 @@ _HUNDRED = Decimal(100)
 
 
 class CompositionError(ValueError):
-    """A composition that cannot be read; the message says what is wrong and what to write."""
+    """A composition that cannot be read; ``.sentence`` says what is wrong and what to write, ``str`` in the reader's language."""
+
+    def __init__(self, template: str, /, **values: Value) -> None:
+        self.sentence = sentence(template, **values)
+        super().__init__(template)
+
+    def __str__(self) -> str:
+        return translated(self.sentence)
 
 
 class SumError(CompositionError):
@@ -52,14 +59,15 @@ class Composition:
 
     def __post_init__(self) -> None:
         if not self.amounts:
-            raise CompositionError(_("The composition is empty. Write it like Al43Si32Ru25 or Al 43, Si 32, Ru 25."))
+            raise CompositionError("The composition is empty. Write it like Al43Si32Ru25 or Al 43, Si 32, Ru 25.")
         for symbol, amount in self.amounts.items():
             if symbol not in ELEMENTS:
-                raise CompositionError(_unknown_element(symbol))
+                raise _unknown_element(symbol)
             if not 0 < amount <= LARGEST_AMOUNT:
                 raise CompositionError(
-                    _("The amount of %(element)s is %(amount)s. Write its at.%%, or leave the element out.")
-                    % {"element": symbol, "amount": _plain(amount)}
+                    "The amount of %(element)s is %(amount)s. Write its at.%%, or leave the element out.",
+                    element=symbol,
+                    amount=_plain(amount),
                 )
         object.__setattr__(self, "amounts", MappingProxyType(dict(self.amounts)))
 
@@ -146,14 +154,13 @@ def parse_composition(text: str) -> Composition:
     while position < len(plain):
         match = _SYMBOL_AND_AMOUNT.match(plain, position)
         if match is None:
-            raise CompositionError(_unreadable(plain, position))
+            raise _unreadable(plain, position)
         symbol = match["symbol"]
         if symbol not in ELEMENTS:
-            raise CompositionError(_unknown_element(symbol))
+            raise _unknown_element(symbol)
         if symbol in amounts:
             raise CompositionError(
-                _("%(element)s stands there twice. Write each element once, with its whole amount.")
-                % {"element": symbol}
+                "%(element)s stands there twice. Write each element once, with its whole amount.", element=symbol
             )
         if match["amount"] is None:
             without_amount.append(symbol)
@@ -162,53 +169,55 @@ def parse_composition(text: str) -> Composition:
     composition = Composition(amounts)
     if without_amount and len(without_amount) == len(amounts) > 1:
         raise CompositionError(
-            _(
-                "The elements have no amounts. Write how much there is of each, like Al43Si32Ru25 or Al 43, Si 32, Ru 25."
-            )
+            "The elements have no amounts. Write how much there is of each, like Al43Si32Ru25 or Al 43, Si 32, Ru 25."
         )
     if without_amount and composition.total > RATIO_LIMIT:
         raise CompositionError(
-            _("%(element)s has no amount. Write its at.%% behind it, like Ru25 (symbols are written like Si, not SI).")
-            % {"element": without_amount[0]}
+            "%(element)s has no amount. Write its at.%% behind it, like Ru25 (symbols are written like Si, not SI).",
+            element=without_amount[0],
         )
     return composition
 
 
-def _unreadable(text: str, position: int) -> str:
+def _unreadable(text: str, position: int) -> CompositionError:
     """Why the parser stopped at `position`."""
     rest = text[position:]
     before = text[:position]
     if rest[0] in "([{":
-        return _("Brackets are not read. Write the amount of each element, like Al65Cu20Fe15.")
+        return CompositionError("Brackets are not read. Write the amount of each element, like Al65Cu20Fe15.")
     if rest[0] == "-":
         last = re.search(r"[A-Z][a-z]?\s*[:=]?\s*$", before)
         negative = _NEGATIVE.match(text, last.start()) if last else None
         if negative:
-            return _("The amount of %(element)s is negative (%(amount)s). Amounts are above zero.") % {
-                "element": negative[1],
-                "amount": negative[2].replace(" ", ""),
-            }
-        return _("A dash is not read. Write the elements one behind the other, like Al43Si32Ru25.")
+            return CompositionError(
+                "The amount of %(element)s is negative (%(amount)s). Amounts are above zero.",
+                element=negative[1],
+                amount=negative[2].replace(" ", ""),
+            )
+        return CompositionError("A dash is not read. Write the elements one behind the other, like Al43Si32Ru25.")
     word = re.match(r"[^\W\d_]+|[\d.,]+|.", rest)
     found = word[0] if word else rest
     if found.lower().startswith(("wt", "mass")):
-        return _("The amounts are percent by weight. Leave the unit out here and choose it beside the composition.")
+        return CompositionError(
+            "The amounts are percent by weight. Leave the unit out here and choose it beside the composition."
+        )
     capital = found[:2].capitalize()
     guess = capital if capital in ELEMENTS else found[:1].upper()
     if found[0].islower() and guess in ELEMENTS:
-        return _("“%(found)s” is not an element: symbols begin with a capital letter. Did you mean %(guess)s?") % {
-            "found": found,
-            "guess": guess,
-        }
-    return _("“%(found)s” cannot be read. Write each element with its amount behind it, like Al43Si32Ru25.") % {
-        "found": found
-    }
+        return CompositionError(
+            "“%(found)s” is not an element: symbols begin with a capital letter. Did you mean %(guess)s?",
+            found=found,
+            guess=guess,
+        )
+    return CompositionError(
+        "“%(found)s” cannot be read. Write each element with its amount behind it, like Al43Si32Ru25.", found=found
+    )
 
 
-def _unknown_element(symbol: str) -> str:
-    return _("“%(symbol)s” is not an element. Check the symbol: elements are written like Al, Si, Ru.") % {
-        "symbol": symbol
-    }
+def _unknown_element(symbol: str) -> CompositionError:
+    return CompositionError(
+        "“%(symbol)s” is not an element. Check the symbol: elements are written like Al, Si, Ru.", symbol=symbol
+    )
 
 
 # What a sample was meant to be ---------------------------------------------------------------------------------------
@@ -245,18 +254,18 @@ def read_composition(
         return atomic, SumChoice.NORMALISED
     if choice == SumChoice.AS_REPORTED and unit == Unit.ATOMIC:
         return written, SumChoice.AS_REPORTED
-    if unit == Unit.WEIGHT:
-        sentence = _(
-            "%(written)s sums to %(total)s wt.%%, not 100. Correct it, or choose “normalise”: at.%% can only be worked"
-            " out from proportions (%(composition)s)."
-        )
-    else:
-        sentence = _(
-            "%(written)s sums to %(total)s %%, not 100. Correct it, or choose: normalise it to %(composition)s, or keep"
-            " it as reported."
-        )
     values = {"written": written.pretty(None), "total": _plain(written.total), "composition": atomic.pretty()}
-    raise SumError(sentence % values)
+    if unit == Unit.WEIGHT:
+        raise SumError(
+            "%(written)s sums to %(total)s wt.%%, not 100. Correct it, or choose “normalise”: at.%% can only be worked"
+            " out from proportions (%(composition)s).",
+            **values,
+        )
+    raise SumError(
+        "%(written)s sums to %(total)s %%, not 100. Correct it, or choose: normalise it to %(composition)s, or keep"
+        " it as reported.",
+        **values,
+    )
 
 
 def weighed_composition(masses: Iterable[tuple[Composition, Decimal, Decimal | None]]) -> Composition:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils.translation import gettext as _
-
 from samples.composition import Composition, CompositionError, SumChoice, SumError, Unit, read_composition
 
 _AMOUNT_WITH_DOUBT = re.compile(
@@ -51,16 +49,17 @@ def read_measured(text: str, *, as_reported: bool = False) -> MeasuredCompositio
     try:
         composition, held = read_composition(bare, Unit.ATOMIC, choice)
     except SumError as error:
-        raise SumError(_off_sum(bare)) from error
+        raise _off_sum(bare) from error
     return MeasuredComposition(composition, sigmas, as_reported=held == SumChoice.AS_REPORTED)
 
 
-def _off_sum(text: str) -> str:
+def _off_sum(text: str) -> SumError:
     written, _held = read_composition(text, Unit.ATOMIC, SumChoice.AS_REPORTED)
-    return _("%(written)s sums to %(total)s %%, not 100. Correct it, or mark it as reported to keep it as it is.") % {
-        "written": written.pretty(None),
-        "total": f"{written.total.normalize():f}",
-    }
+    return SumError(
+        "%(written)s sums to %(total)s %%, not 100. Correct it, or mark it as reported to keep it as it is.",
+        written=written.pretty(None),
+        total=f"{written.total.normalize():f}",
+    )
 
 
 def _sigma(match: re.Match[str]) -> Decimal:

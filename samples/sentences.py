@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils.translation import gettext
+from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy, ngettext, override
 
-from samples.xrd.sentences import Sentence
+from samples.xrd.sentences import Sentence, Value
 
 
 def translated(stored: Sentence | Mapping[str, Any] | None) -> str:
@@ -15,9 +17,56 @@ def translated(stored: Sentence | Mapping[str, Any] | None) -> str:
     if stored is None:
         return ""
     known = stored if isinstance(stored, Sentence) else restored(stored)
-    return str(Sentence(gettext(known.template), known.values))
+    values = {name: translated(value) if isinstance(value, Sentence) else value for name, value in known.values.items()}
+    if known.plural:
+        template = ngettext(known.template, known.plural, int(str(values[known.counted])))
+    else:
+        template = gettext(known.template)
+    return template % values if values else template
 
 
 def restored(stored: Mapping[str, Any]) -> Sentence:
     """The sentence that ``Sentence.as_json`` stored."""
-    return Sentence(stored["template"], stored.get("values", {}))
+    values = {
+        name: restored(value) if isinstance(value, Mapping) else value
+        for name, value in stored.get("values", {}).items()
+    }
+    return Sentence(stored["template"], values, stored.get("plural", ""), stored.get("counted", ""))
+
+
+def word(text: str | Promise) -> Sentence:
+    """A word of the lab as its source has it, so that each reader gets it in their own language."""
+    with override("en"):
+        return Sentence(str(text))
+
+
+def listed(words: Iterable[str | Promise], between: str = ", ") -> Sentence:
+    """Words of the lab, one behind the other."""
+    values: dict[str, Value] = {f"word_{n}": word(text) for n, text in enumerate(words)}
+    return Sentence(between.join(f"%({name})s" for name in values), values)
+
+
+def refusal(said: Sentence) -> ValidationError:
+    """For forms and models, which say it in the language of whoever asks."""
+    return ValidationError(gettext_lazy(said.template), params=dict(said.values))
+
+
+def sentences_of(errors: Iterable[ValidationError]) -> list[Sentence]:
+    """What forms and models refuse with, to be kept."""
+    return [_sentence_of(error) for error in errors]
+
+
+def _sentence_of(error: ValidationError) -> Sentence:
+    template, plural, counted = word(error.message).template, "", ""
+    reduced = error.message.__reduce__() if isinstance(error.message, Promise) else ()
+    if reduced and isinstance(reduced[1][-1], dict):  # ngettext_lazy, which is decided once its number is known
+        counted, forms = reduced[1][-2:]
+        template, plural = forms["singular"], forms["plural"]
+    used = {name: value for name, value in (error.params or {}).items() if f"%({name})" in template + plural}
+    return Sentence(template, {name: _kept(value) for name, value in used.items()}, plural, counted)
+
+
+def _kept(value: Any) -> Value:
+    if isinstance(value, Promise):
+        return word(value)
+    return value if isinstance(value, Sentence | int) else str(value)

@@ -89,7 +89,9 @@ def sheet(request: SignedInRequest, pk: int) -> HttpResponse:
         "shown": shown,
         "grid": Grid(shown, request.GET),
         "twin": None if shown.committed_at else shown.same_file_imported(),
-        "left": shown.changes.filter(seen_by(request.user, "sample__project")).exclude(left="").select_related("sample")
+        "left": shown.changes.filter(seen_by(request.user, "sample__project"))
+        .filter(left__isnull=False)
+        .select_related("sample")
         if shown.undone_at
         else (),
     }
@@ -172,7 +174,7 @@ def _imported_sentence(shown: SheetImport) -> str:
 
 
 def _undone_sentence(shown: SheetImport) -> str:
-    n_left = shown.changes.exclude(left="").count()
+    n_left = shown.changes.filter(left__isnull=False).count()
     done = _("The import is undone: what it made is archived, what it changed is as before.")
     if not n_left:
         return done

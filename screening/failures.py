@@ -44,7 +44,8 @@ def refused_uploads() -> list[Failures]:
 
 def _kind_of_job(reason: Mapping[str, Any] | None) -> str:
     """The kind of the error that ended the last attempt, and not its words."""
-    last = str((reason or {}).get("values", {}).get("reason", ""))
+    ended = (reason or {}).get("values", {}).get("reason", "")
+    last = str(restored(ended) if isinstance(ended, Mapping) else ended)
     kind, colon, _words = last.partition(":")
     return kind if colon and kind.isidentifier() else last[:80]
 

@@ -12,9 +12,10 @@ from screening.models import Proof
 
 
 class Figure(NamedTuple):
-    """One figure: what it answers, its value in words, and its 95 % interval with its counts, where it has one."""
+    """One figure: what it answers and on which patterns, its value in words, and its 95 % interval with its counts, where it has one."""
 
     question: Any
+    where: Any
     value: str
     interval: str = ""
 
@@ -56,20 +57,24 @@ def figures_of(version: ModelVersion, proof: Proof | None = None) -> list[Figure
     report = version.config.get("metrics") or {}
     if not report and proof and proof.content:
         report = proof.content["evaluation"]["candidate"]
-    found: list[Figure | None] = [_share(what, _at(report, path)) for what, _where, path in QUESTIONS]
+    found: list[Figure | None] = [_share(what, where, _at(report, path)) for what, where, path in QUESTIONS]
     error, calibration = _at(report, CONSTANT_ERROR), _at(report, CALIBRATION_ERROR)
-    found.append(None if error is None else Figure(_("Error of a_R"), f"{100 * error:.3f} %"))
-    found.append(None if calibration is None else Figure(_("Calibration error"), f"{calibration:.4f}"))
+    found.append(
+        None if error is None else Figure(_("Error of a_R"), _("median, published recipe"), f"{100 * error:.3f} %")
+    )
+    found.append(
+        None if calibration is None else Figure(_("Calibration error"), _("our own mix"), f"{calibration:.4f}")
+    )
     return found
 
 
-def _share(question: Any, share: Mapping[str, Any] | None) -> Figure | None:
+def _share(question: Any, where: Any, share: Mapping[str, Any] | None) -> Figure | None:
     if not share or share["share"] is None:
         return None
     interval = f"{share['low']:.4f}–{share['high']:.4f}"
     if share["share"] < 0.02:  # of a rare thing the counts say more
-        return Figure(question, f"{share['k']} / {share['n']}", interval)
-    return Figure(question, f"{share['share']:.4f}", f"{interval} · {share['k']} / {share['n']}")
+        return Figure(question, where, f"{share['k']} / {share['n']}", interval)
+    return Figure(question, where, f"{share['share']:.4f}", f"{interval} · {share['k']} / {share['n']}")
 
 
 def _at(report: Any, path: tuple[str, ...]) -> Any:

@@ -22,7 +22,7 @@ from mlmodels.models.datasets import Dataset
 from mlmodels.models.heartbeats import TrainerHeartbeat
 from mlmodels.models.versions import ModelVersion, in_parts
 from mlmodels.net.checkpoint import CheckpointError
-from samples.xrd.sentences import Sentence, sentence
+from samples.xrd.sentences import Sentence, Value, sentence
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -44,7 +44,7 @@ class LeftOut(models.TextChoices):
 class TrainingError(ValueError):
     """A training that cannot be had; ``.sentence`` says why and what to do."""
 
-    def __init__(self, template: str, /, **values: str | int) -> None:
+    def __init__(self, template: str, /, **values: Value) -> None:
         self.sentence = sentence(template, **values)
         super().__init__(str(self.sentence))
 
@@ -267,7 +267,7 @@ class TrainingRun(models.Model):
                 raise TrainingError(
                     "%(version)s cannot be trained further. %(why)s",
                     version=self.start_version.name,
-                    why=str(error.sentence),
+                    why=error.sentence,
                 ) from error
         elif self.start_version is not None:
             raise TrainingError("A training anew begins with no version. Leave the version empty, or fine-tune it.")

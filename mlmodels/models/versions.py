@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from mlmodels.net.checkpoint import Checkpoint, CheckpointError, load_bytes, seen_by_shipped
@@ -20,6 +21,8 @@ from samples.xrd.sentences import Sentence, sentence
 
 PART_SIZE = 4_000_000
 """Bytes of weights in one row."""
+SHIPPED = gettext_noop("Shipped with Icosa.")
+"""What stands in the notes of versions that nobody here made."""
 
 
 def in_parts(content: bytes) -> Iterator[bytes]:
@@ -159,6 +162,11 @@ class ModelVersion(TracedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def notes_in_words(self) -> str:
+        """What people wrote as they wrote it; what the installation did in the reader's language."""
+        return gettext(SHIPPED) if self.notes == SHIPPED else self.notes
 
     @property
     def runnable(self) -> bool:

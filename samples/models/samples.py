@@ -36,6 +36,7 @@ from samples.models.in_project import InProject
 from samples.models.projects import RecordQuerySet
 from samples.models.systems import AlloySystem
 from samples.models.words import SampleWord, found_by
+from samples.sentences import refusal
 from samples.words import asked_words
 
 if TYPE_CHECKING:
@@ -318,13 +319,13 @@ class Sample(InProject):
                 self.composition_text, Unit(self.composition_unit), SumChoice(self.composition_sum)
             )
         except SumError as error:
-            raise ValidationError({"composition_sum": str(error)}) from error
+            raise ValidationError({"composition_sum": refusal(error.sentence)}) from error
         except CompositionError as error:
-            raise ValidationError({"composition_text": str(error)}) from error
+            raise ValidationError({"composition_text": refusal(error.sentence)}) from error
         try:
             self.measured = parse_composition(self.measured_text).formula() if self.measured_text.strip() else ""
         except CompositionError as error:
-            raise ValidationError({"measured_text": str(error)}) from error
+            raise ValidationError({"measured_text": refusal(error.sentence)}) from error
         self.composition = composition.formula()
         self.composition_sum = self.CompositionSum(held.value)
 

@@ -17,6 +17,8 @@ from samples.models.acts import changes_by
 from samples.models.projects import Viewer, hidden_from
 from samples.models.samples import Sample
 from samples.originals import Original, keep, safe_name
+from samples.sentences import translated
+from samples.xrd.sentences import Sentence
 
 ROWS_AT_ONCE = 1000
 
@@ -189,7 +191,7 @@ class SheetImport(models.Model):
 class SheetRow(models.Model):
     """One line of a spreadsheet as it was checked.
 
-    cells: column → text; problems: column → what is wrong with its cell; before: column → text that stands in the lab;
+    cells: column → text; problems: column → sentences on what is wrong with its cell; before: column → text that stands in the lab;
     edition: of the sample when the row was checked
     """
 
@@ -209,7 +211,7 @@ class SheetRow(models.Model):
     cells = models.JSONField(_("cells"))
     problems = models.JSONField(_("what is wrong"), default=dict)
     before = models.JSONField(_("before"), default=dict)
-    note = models.TextField(_("note"), blank=True)
+    note = models.JSONField(_("note"), null=True)
     edition = models.PositiveIntegerField(_("edition"), null=True)
 
     class Meta:
@@ -225,6 +227,15 @@ class SheetRow(models.Model):
     def is_left_out(self) -> bool:
         return self.state in self.LEFT_OUT
 
+    def refuse(self, column: str, *said: Sentence) -> None:
+        """Say what is wrong with a cell; the same is said once."""
+        known = self.problems.setdefault(column, [])
+        known.extend(one for one in (each.as_json() for each in said) if one not in known)
+
+    def why(self, column: str) -> str:
+        """What is wrong with a cell, in the language of the reader."""
+        return " ".join(translated(one) for one in self.problems.get(column, ()))
+
 
 class SheetChange(models.Model):
     """What an import did to one sample.
@@ -237,7 +248,7 @@ class SheetChange(models.Model):
     made = models.BooleanField(_("made"))
     before = models.JSONField(_("before"), null=True, encoder=DjangoJSONEncoder)
     edition = models.PositiveIntegerField(_("edition"))
-    left = models.TextField(_("why it was left as it is"), blank=True)
+    left = models.JSONField(_("why it was left as it is"), null=True)
 
     class Meta:
         verbose_name = _("change by an import")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from samples.composition import Composition, CompositionError, parse_composition
 from samples.models.samples import Sample
 from samples.models.traced import TracedModel, TracedQuerySet
+from samples.sentences import refusal
 
 ABSOLUTE_ZERO = Decimal("-273.15")
 """°C"""
@@ -62,7 +63,7 @@ class WeighedMass(TracedModel):
         try:
             parse_composition(self.substance)
         except CompositionError as error:
-            raise ValidationError({"substance": str(error)}) from error
+            raise ValidationError({"substance": refusal(error.sentence)}) from error
 
     @property
     def composition(self) -> Composition:

@@ -14,14 +14,14 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from samples.models.samples import CODE_NOT_FREE, Sample, plain_text
 from samples.models.sheets import SheetRow
 from samples.models.synthesis import SynthesisStep, WeighedMass
-from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, joined, read_cell
+from samples.sentences import listed, sentences_of, word
+from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, read_cell
 from samples.sheets.placing import find_projects, visible
+from samples.xrd.sentences import Sentence, counted, sentence
 
 ASKED_AT_ONCE = 10_000
 """Codes in one question to the database."""
@@ -89,7 +89,7 @@ def check(rows: Sequence[SheetRow], *, by: User, clears: bool, as_seen: bool = F
     checked = [proposal for proposal in proposals if id(proposal) not in set_aside]
     for proposal in checked:
         for row in proposal.lines:
-            row.note = ""
+            row.note = None
         _check_sample(proposal, clears=clears)
         proposal.steps = _check_making(proposal, SYNTHESIS, SynthesisStep)
         proposal.masses = _check_making(proposal, MASSES, WeighedMass)
@@ -121,9 +121,9 @@ def _gathered(rows: Sequence[SheetRow], by: User, *, locked: bool) -> list[Propo
                 nameless.append(proposal)
         elif table is SAMPLES and proposal.rows["samples"]:
             line = proposal.rows["samples"][0].line
-            row.problems[table.key] = _("Row %(line)s has the same code. Write each sample once.") % {"line": line}
+            row.refuse(table.key, sentence("Row %(line)s has the same code. Write each sample once.", line=line))
         if key in known and key not in stored:
-            row.problems[table.key] = CODE_NOT_FREE % {"code": proposal.sample.code}
+            row.refuse(table.key, Sentence(word(CODE_NOT_FREE).template, {"code": proposal.sample.code}))
         proposal.rows[row.table].append(row)
         row.edition = proposal.stored.edition if proposal.stored and not row.pk else row.edition
     for proposal in [*proposals.values(), *nameless]:
@@ -169,11 +169,14 @@ def _check_key(proposal: Proposal) -> None:
         for row in proposal.rows[table.name]:
             if table.key in row.problems:
                 continue
-            row.problems[table.key] = (
-                _("There is no sample “%(code)s”, here or on the sheet of samples. Log it first, or write it there.")
-                % {"code": proposal.sample.code}
+            row.refuse(
+                table.key,
+                sentence(
+                    "There is no sample “%(code)s”, here or on the sheet of samples. Log it first, or write it there.",
+                    code=proposal.sample.code,
+                )
                 if proposal.key
-                else _("Say which sample this is about: write its code.")
+                else sentence("Say which sample this is about: write its code."),
             )
 
 
@@ -193,7 +196,7 @@ def _check_sample(proposal: Proposal, *, clears: bool) -> None:
     if proposal.is_new and not sample.composition_text:
         if "composition_text" in row.problems:
             return
-        row.problems["composition_text"] = _("A new sample needs its nominal composition, like Al43Si32Ru25.")
+        row.refuse("composition_text", sentence("A new sample needs its nominal composition, like Al43Si32Ru25."))
         return
     try:
         sample.read_compositions()
@@ -212,10 +215,14 @@ def _check_sample(proposal: Proposal, *, clears: bool) -> None:
 def _say_how_to_choose(row: SheetRow) -> None:
     """On a form the choice is a click; in a table it is a word in a column."""
     place = "composition_sum" if "composition_sum" in row.problems else "composition_text"
-    row.problems[place] += " " + _("To choose, write “%(words)s” in the column “%(heading)s”.") % {
-        "words": "”, “".join(str(choice.label) for choice in list(Sample.CompositionSum)[1:]),
-        "heading": SAMPLES.column("composition_sum").heading,
-    }
+    row.refuse(
+        place,
+        sentence(
+            "To choose, write “%(words)s” in the column “%(heading)s”.",
+            words=listed((choice.label for choice in list(Sample.CompositionSum)[1:]), "”, “"),
+            heading=word(SAMPLES.column("composition_sum").heading),
+        ),
+    )
 
 
 def _fill(proposal: Proposal, row: SheetRow, *, clears: bool) -> None:
@@ -245,7 +252,7 @@ def _value(row: SheetRow, column: Column, text: str) -> Any:
     try:
         return read_cell(column, text)
     except ValidationError as error:
-        row.problems[column.name] = joined(error.messages)
+        row.refuse(column.name, *sentences_of(error.error_list))
         return None
 
 
@@ -260,9 +267,9 @@ _EMPTY: dict[str, Any] = {
 def _say(row: SheetRow, table: Table, error: ValidationError) -> None:
     """Put each sentence on its cell; what has no column of its own on the one that tells which sample it is."""
     names = {column.name for column in table.taken_in if column.name in row.cells}
-    for name, sentences in error.message_dict.items():
+    for name, errors in error.error_dict.items():
         place = name if name in names else "composition_text" if "composition_text" in names else table.key
-        row.problems[place] = joined([*filter(None, [row.problems.get(place)]), *sentences])
+        row.refuse(place, *sentences_of(errors))
 
 
 # How it was made
@@ -274,28 +281,21 @@ def _check_making(proposal: Proposal, table: Table, model: type[Any]) -> list[An
     if not rows:
         return None
     if len(rows) > MOST_ROWS:
-        rows[-1].problems[table.key] = _("A sample has %(n)s rows here; more than %(limit)s are not read.") % {
-            "n": len(rows),
-            "limit": MOST_ROWS,
-        }
+        rows[-1].refuse(
+            table.key,
+            sentence("A sample has %(n)s rows here; more than %(limit)s are not read.", n=len(rows), limit=MOST_ROWS),
+        )
     relation = "steps" if model is SynthesisStep else "weighed_masses"
     stored = sorted(getattr(proposal.stored, relation).all(), key=lambda one: one.position) if proposal.stored else []
     wanted = []
     for place, row in enumerate(rows):
         wanted.append(_made_row(row, table, model, stored[place] if place < len(stored) else None))
-    if surplus := len(stored) - len(rows):
-        rows[-1].note = (
-            ""
-            if surplus < 0
-            else (
-                ngettext(
-                    "%(n)s further row that the lab has for this sample is taken out.",
-                    "%(n)s further rows that the lab has for this sample are taken out.",
-                    surplus,
-                )
-                % {"n": surplus}
-            )
-        )
+    if (surplus := len(stored) - len(rows)) > 0:
+        rows[-1].note = counted(
+            "%(n)s further row that the lab has for this sample is taken out.",
+            "%(n)s further rows that the lab has for this sample are taken out.",
+            n=surplus,
+        ).as_json()
     changed = len(rows) != len(stored) or any(row.before for row in rows)
     return wanted if changed and not any(row.problems for row in rows) else None
 
@@ -308,18 +308,16 @@ def _in_order(rows: list[SheetRow]) -> list[SheetRow]:
         if not text or "position" in row.problems:
             continue
         if not text.isdecimal() or not 0 < int(text[:6]) < 1000:
-            row.problems["position"] = _("This is not a whole number. Write it like 3.")
+            row.refuse("position", sentence("This is not a whole number. Write it like 3."))
         elif int(text) in numbers:
             line = numbers[int(text)].line
-            row.problems["position"] = _("Row %(line)s has the same number. Number the steps 1, 2, 3 …") % {
-                "line": line
-            }
+            row.refuse("position", sentence("Row %(line)s has the same number. Number the steps 1, 2, 3 …", line=line))
         else:
             numbers[int(text)] = row
     if numbers and len(numbers) < len(rows):
         for row in rows:
             if not row.cells.get("position") and not row.problems:
-                row.problems["position"] = _("Number every step of a sample, or none of them.")
+                row.refuse("position", sentence("Number every step of a sample, or none of them."))
     return [numbers[n] for n in sorted(numbers)] if len(numbers) == len(rows) else rows
 
 
@@ -371,9 +369,10 @@ def _find_parents(proposals: list[Proposal], by_key: dict[str, Proposal], by: Us
         if in_file and in_file.is_new and not in_file.rows["samples"]:
             parent = None
         if parent is None:
-            row.problems["parent"] = _(
-                "There is no sample “%(code)s”. Log the sample first, or leave the field empty."
-            ) % {"code": code}
+            row.refuse(
+                "parent",
+                sentence("There is no sample “%(code)s”. Log the sample first, or leave the field empty.", code=code),
+            )
             continue
         before = proposal.stored.parent if proposal.stored else None
         if before is not None and before.pk == parent.pk:
@@ -391,7 +390,7 @@ def _check_origins(proposals: list[Proposal]) -> None:
     for proposal in proposals:
         for row in proposal.rows["samples"][:1]:
             if row.cells.get("origin") and proposal.sample.origin and proposal.sample.parent is None:
-                row.problems.setdefault("origin", _("It came from a parent: name that, or clear this."))
+                row.refuse("origin", sentence("It came from a parent: name that, or clear this."))
 
 
 def _refuse_circles(proposals: list[Proposal], *, ask_lab: bool) -> None:
@@ -407,8 +406,13 @@ def _refuse_circles(proposals: list[Proposal], *, ask_lab: bool) -> None:
             seen.add(key)
             key = parents[key]
         if key == proposal.key and key:
-            sentence = _("%(parent)s is this sample or a piece of it. Name the sample that this one came from.")
-            proposal.rows["samples"][0].problems["parent"] = sentence % {"parent": proposal.sample.parent.code}
+            proposal.rows["samples"][0].refuse(
+                "parent",
+                sentence(
+                    "%(parent)s is this sample or a piece of it. Name the sample that this one came from.",
+                    parent=proposal.sample.parent.code,
+                ),
+            )
 
 
 # What comes of it
@@ -422,13 +426,12 @@ def _saved_since(proposal: Proposal) -> bool:
     when = date_format(timezone.localtime(stored.changed_at), "Y-m-d H:i")
     for row in proposal.lines:
         row.state = State.CONFLICT
-        row.note = _(
-            "%(who)s saved %(code)s at %(when)s, after this file was checked. Theirs stands: send the file again."
-        ) % {
-            "who": stored.changed_by,
-            "code": stored.code,
-            "when": when,
-        }
+        row.note = sentence(
+            "%(who)s saved %(code)s at %(when)s, after this file was checked. Theirs stands: send the file again.",
+            who=str(stored.changed_by),
+            code=stored.code,
+            when=when,
+        ).as_json()
     return True
 
 
@@ -438,11 +441,14 @@ def _marked_wrong(proposals: list[Proposal], out: Iterable[Proposal]) -> set[int
     for proposal in proposals:
         if (line := proposal.wrong_line) and id(proposal) not in left_out:
             left_out.add(id(proposal))
-            reason = _("Left out, because row %(line)s of “%(table)s” is wrong.") % {
-                "line": line.line,
-                "table": TABLES[line.table].title,
-            }
-            _leave_out(proposal, reason)
+            _leave_out(
+                proposal,
+                sentence(
+                    "Left out, because row %(line)s of “%(table)s” is wrong.",
+                    line=line.line,
+                    table=word(TABLES[line.table].title),
+                ),
+            )
     found_more = True
     while found_more:
         found_more = False
@@ -451,22 +457,23 @@ def _marked_wrong(proposals: list[Proposal], out: Iterable[Proposal]) -> set[int
                 left_out.add(id(proposal))
                 found_more = True
                 _leave_out(
-                    proposal, _("Left out, because its parent %(code)s is.") % {"code": proposal.parent.sample.code}
+                    proposal,
+                    sentence("Left out, because its parent %(code)s is.", code=proposal.parent.sample.code),
                 )
     return left_out
 
 
-def _leave_out(proposal: Proposal, reason: str) -> None:
+def _leave_out(proposal: Proposal, reason: Sentence) -> None:
     for row in proposal.lines:
         row.state = State.WRONG
-        row.note = "" if row.problems else reason
+        row.note = None if row.problems else reason.as_json()
 
 
 def _set_states(proposal: Proposal) -> None:
     for row in proposal.rows["samples"]:
         row.state = State.NEW if proposal.is_new else State.CHANGED if row.before else State.UNCHANGED
         if proposal.comes_back:
-            row.state, row.note = State.CHANGED, _("comes back from the archive")
+            row.state, row.note = State.CHANGED, sentence("comes back from the archive").as_json()
     for table, relation in ((SYNTHESIS, "steps"), (MASSES, "weighed_masses")):
         n_stored = len(getattr(proposal.stored, relation).all()) if proposal.stored else 0
         for place, row in enumerate(_in_order(proposal.rows[table.name])):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,12 +17,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, TextChoices
 from django.utils import translation
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from samples.forms import MassForm, SampleForm, StepForm
 from samples.models.samples import Sample, plain_text
 from samples.models.synthesis import SynthesisStep
+from samples.sentences import listed
 from samples.sheets.cells import cleaned, plain_number
 
 Text = str | Promise
@@ -104,8 +104,8 @@ class ChoiceColumn(Column):
         value = known.get(_folded(text))
         if value is None:
             raise ValidationError(
-                _("“%(text)s” is not known here. Write one of: %(words)s."),
-                params={"text": text, "words": ", ".join(str(choice.label) for choice in self.choices if choice.value)},
+                gettext_lazy("“%(text)s” is not known here. Write one of: %(words)s."),
+                params={"text": text, "words": listed(choice.label for choice in self.choices if choice.value)},
             )
         return value
 
@@ -119,14 +119,14 @@ class ChoiceColumn(Column):
 class YesColumn(Column):
     def read(self, text: str) -> Any:
         word = unicodedata.normalize("NFKC", text).strip().casefold()
-        if word in _YES or word == _("yes").casefold():
+        if word in _YES or word == gettext("yes").casefold():
             return True
-        if word in _NO or word == _("no").casefold():
+        if word in _NO or word == gettext("no").casefold():
             return False
-        raise ValidationError(_("Write yes or no, or leave the cell empty for no."))
+        raise ValidationError(gettext_lazy("Write yes or no, or leave the cell empty for no."))
 
     def value(self, row: Model) -> Any:
-        return _("yes") if getattr(row, self.name) else ""
+        return gettext("yes") if getattr(row, self.name) else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,10 +139,12 @@ class DayColumn(Column):
         try:
             return date(*map(int, match.groups())) if match else None
         except ValueError:
-            raise ValidationError(_("There is no such day. Write it like 2026-11-24.")) from None
+            raise ValidationError(gettext_lazy("There is no such day. Write it like 2026-11-24.")) from None
         finally:
             if plain and not match:
-                raise ValidationError(_("This is not read as a day. Write it like 2026-11-24: year, month, day."))
+                raise ValidationError(
+                    gettext_lazy("This is not read as a day. Write it like 2026-11-24: year, month, day.")
+                )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -265,7 +267,3 @@ TABLES: Mapping[str, Table] = {table.name: table for table in (SAMPLES, SYNTHESI
 def read_cell(column: Column, text: str) -> Any:
     """``column.read``; the same few temperatures and gases stand in thousands of rows."""
     return column.read(text)
-
-
-def joined(errors: Iterable[str]) -> str:
-    return " ".join(dict.fromkeys(errors))

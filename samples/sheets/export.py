@@ -20,6 +20,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from samples.models.samples import Sample
 from samples.models.sheets import SheetImport
+from samples.sentences import translated
 from samples.sheets.cells import cleaned, escaped, plain_number, shielded
 from samples.sheets.columns import (
     MASSES,
@@ -30,7 +31,6 @@ from samples.sheets.columns import (
     Column,
     Table,
     YesColumn,
-    joined,
 )
 
 AT_ONCE = 2000
@@ -75,7 +75,7 @@ def left_out_of(sheet_import: SheetImport) -> bytes:
         lines = (
             [
                 *(row.cells[column.name] for column in columns),
-                joined([*row.problems.values(), *filter(None, [row.note])]),
+                " ".join(filter(None, [*(row.why(column) for column in row.problems), translated(row.note)])),
             ]
             for row in rows
         )

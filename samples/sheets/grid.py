@@ -34,6 +34,11 @@ class GridRow:
     def sign(self) -> str:
         return SIGNS[self.row.state]
 
+    @property
+    def wrong_headings(self) -> list[str]:
+        """Of a wide sheet the wrong cell may stand out of sight."""
+        return [str(cell.column.heading) for cell in self.cells if cell.problem]
+
 
 class Tab(NamedTuple):
     table: Table
@@ -106,7 +111,7 @@ class Grid:
             Cell(
                 column,
                 row.cells.get(column.name, ""),
-                row.problems.get(column.name, ""),
+                row.why(column.name),
                 row.before.get(column.name) if row.state == SheetRow.State.CHANGED else None,
             )
             for column in self.columns

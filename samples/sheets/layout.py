@@ -168,7 +168,7 @@ def rows_of(sheets: Sequence[Sheet], layouts: Mapping[str, Layout]) -> list[Shee
             if line.number <= layout.header:
                 continue
             cells = {column: line.text(place) for place, column in columns.items()}
-            problems = {columns[place]: text for place, text in line.problems.items() if place in columns}
+            problems = {columns[place]: [why.as_json()] for place, why in line.problems.items() if place in columns}
             if problems or any(text for column, text in cells.items() if column not in beside):
                 rows.append(SheetRow(table=name, line=line.number, cells=cells, problems=problems))
     return rows

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
-from django.utils.translation import gettext as _
 
 from samples.models.projects import Project, hidden_from
 from samples.models.samples import Sample, plain_text
+from samples.xrd.sentences import sentence
 
 if TYPE_CHECKING:
     from samples.sheets.checking import Proposal
@@ -29,12 +29,12 @@ def find_projects(proposals: Sequence[Proposal], by: User) -> None:
         key = plain_text(row.cells.get("project", "")).lower()
         if proposal.stored:
             if key and key != (sample.project.key.lower() if sample.project else ""):
-                row.problems["project"] = _("A sample that is here is moved to another project on its own page.")
+                row.refuse("project", sentence("A sample that is here is moved to another project on its own page."))
         elif key and key not in own:
-            row.problems["project"] = _("There is no project “%(key)s” of yours. Write its key, or nothing.") % {
-                "key": key
-            }
+            row.refuse(
+                "project", sentence("There is no project “%(key)s” of yours. Write its key, or nothing.", key=key)
+            )
         else:
             sample.project = own[key] if key else parent.project if parent else None
         if parent and parent.project != sample.project and "project" not in row.problems:
-            row.problems["project"] = _("A piece is in the project of its parent. Leave the cell empty.")
+            row.refuse("project", sentence("A piece is in the project of its parent. Leave the cell empty."))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
+from samples.xrd.sentences import Sentence
+
 MAX_FILE_SIZE = 20_000_000
 """Bytes. A workbook of 50,000 samples with their steps has some 6 MB."""
 
@@ -40,7 +42,7 @@ class Line:
 
     number: int
     texts: tuple[str, ...]
-    problems: Mapping[int, str] = field(default_factory=dict)
+    problems: Mapping[int, Sentence] = field(default_factory=dict)
 
     def text(self, column: int) -> str:
         return self.texts[column] if column < len(self.texts) else ""

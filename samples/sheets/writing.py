@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.db.models import Field, Model
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 
 from samples.models.elements import SampleElement
 from samples.models.patterns import Pattern
@@ -21,6 +20,7 @@ from samples.models.synthesis import SynthesisStep, WeighedMass
 from samples.models.systems import AlloySystem
 from samples.models.words import SampleWord
 from samples.sheets.checking import Proposal
+from samples.xrd.sentences import sentence
 
 AT_ONCE = 1000
 
@@ -146,7 +146,7 @@ def _give_codes(proposals: Sequence[Proposal]) -> None:
         last[stem.lower()] = last.get(stem.lower(), 0) + 1
         sample.code = f"{stem}-{last[stem.lower()]:0{1 if sample.parent else 3}d}"
         for row in proposal.rows["samples"]:
-            row.note = _("logged as %(code)s") % {"code": sample.code}
+            row.note = sentence("logged as %(code)s", code=sample.code).as_json()
 
 
 def _create(proposals: Sequence[Proposal], by: User) -> None:
@@ -218,13 +218,14 @@ def _mark_left(changes: Sequence[SheetChange]) -> None:
     for change in changes:
         sample = change.sample
         if sample.edition != change.edition:
-            change.left = _("%(who)s saved it at %(when)s, after the import.") % {
-                "who": sample.changed_by,
-                "when": date_format(timezone.localtime(sample.changed_at), "Y-m-d H:i"),
-            }
+            change.left = sentence(
+                "%(who)s saved it at %(when)s, after the import.",
+                who=str(sample.changed_by),
+                when=date_format(timezone.localtime(sample.changed_at), "Y-m-d H:i"),
+            ).as_json()
     made = {change.sample_id: change for change in changes if change.made and not change.left}
     for sample_id in Pattern.objects.current().filter(sample__in=list(made)).values_list("sample_id", flat=True):
-        made[sample_id].left = _("A pattern was measured on it since.")
+        made[sample_id].left = sentence("A pattern was measured on it since.").as_json()
     pieces = list(Sample.objects.current().filter(parent__in=list(made)).values_list("parent_id", "pk", "code"))
     found_more = True
     while found_more:  # a parent stays with its piece, and so does the parent's parent
@@ -232,7 +233,7 @@ def _mark_left(changes: Sequence[SheetChange]) -> None:
         for parent_id, piece_id, code in pieces:
             stays = piece_id not in made or made[piece_id].left
             if stays and not made[parent_id].left:
-                made[parent_id].left = _("Its piece %(code)s stays.") % {"code": code}
+                made[parent_id].left = sentence("Its piece %(code)s stays.", code=code).as_json()
                 found_more = True
 
 

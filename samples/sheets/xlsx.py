@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring, iterparse
 
-from django.utils.translation import gettext as _
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 from openpyxl.utils import column_index_from_string, range_boundaries
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
@@ -32,6 +31,7 @@ from samples.sheets.reading import (
     too_many_columns,
     too_many_lines,
 )
+from samples.xrd.sentences import Sentence, sentence
 
 MAX_MERGED = 200_000
 """Cells that merged cells stand for."""
@@ -150,7 +150,7 @@ def _lines(xml: bytes, values: _Values) -> list[Line]:
 
 def _line(number: int, row: Element, values: _Values) -> Line:
     texts: list[str] = []
-    problems: dict[int, str] = {}
+    problems: dict[int, Sentence] = {}
     column = -1
     for cell in row.iter(CELL):
         column = _column(cell.get("r"), column + 1)
@@ -176,31 +176,32 @@ def _column(reference: str | None, following: int) -> int:
     return _COLUMNS[letters[0]]
 
 
-def _read_cell(cell: Element, values: _Values) -> tuple[str, str]:
-    """The text of a cell, and why it cannot be read ("" where it can)."""
+def _read_cell(cell: Element, values: _Values) -> tuple[str, Sentence | None]:
+    """The text of a cell, and why it cannot be read (None where it can)."""
     kind, written = cell.get("t", "n"), cell.findtext(VALUE)
     if kind == "inlineStr":
         inline = cell.find(INLINE)
-        return (text_of(_text(inline)) if inline is not None else ""), ""
+        return (text_of(_text(inline)) if inline is not None else ""), None
     if not written:
         if kind != "str" and cell.find(FORMULA) is not None:
-            return "", _(
+            return "", sentence(
                 "This formula has no result yet. Open the file in the spreadsheet program, save it, and send it again."
             )
-        return "", ""
+        return "", None
     if kind == "s":
-        return text_of(values.strings[int(written)]), ""
+        return text_of(values.strings[int(written)]), None
     if kind == "n":
         try:
-            return text_of(values.of_number(written, int(cell.get("s", 0)))), ""
+            return text_of(values.of_number(written, int(cell.get("s", 0)))), None
         except (ValueError, OverflowError):
-            return written, _("This is no number and no day that a spreadsheet can hold. Write it anew.")
+            return written, sentence("This is no number and no day that a spreadsheet can hold. Write it anew.")
     if kind == "b":
-        return text_of(written == "1"), ""
+        return text_of(written == "1"), None
     if kind == "e":
-        sentence = _("The spreadsheet program says %(error)s here. Mend the formula, or write the value.")
-        return written, sentence % {"error": written}
-    return text_of(unescaped(written)), ""
+        return written, sentence(
+            "The spreadsheet program says %(error)s here. Mend the formula, or write the value.", error=written
+        )
+    return text_of(unescaped(written)), None
 
 
 def _filled_down(lines: list[Line], merged: list[tuple[int, int, int, int]]) -> list[Line]:

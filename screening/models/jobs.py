@@ -147,7 +147,7 @@ class Job(models.Model):
                 sentence(
                     "Set aside after %(attempts)s attempts. The last one ended so: %(reason)s",
                     attempts=self.attempts,
-                    reason=str(reason),
+                    reason=reason,
                 )
             )
         else:

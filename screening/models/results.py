@@ -393,7 +393,7 @@ class ScreeningResult(models.Model):
         aside = sentence(
             "Set aside after %(attempts)s attempts. The last one ended so: %(reason)s",
             attempts=self.attempts,
-            reason=str(reason),
+            reason=reason,
         )
         if not self._write_if_ours(state=self.State.FAILED, reason=aside.as_json(), finished_at=timezone.now()):
             return False

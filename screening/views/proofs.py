@@ -35,12 +35,14 @@ def prove(request: PageRequest, pk: int) -> HttpResponse:
 @permission_required("screening.view_proof", raise_exception=True)
 def proof(request: PageRequest, pk: int) -> HttpResponse:
     shown = _proof(pk)
+    requests = list(shown.requests.select_related("signer", "answer__signer"))
     context = {
         "proof": shown,
         "step": step_words(shown),
         "page": ProofPage(shown, shown.content) if shown.content else None,
         "not_promotable": translated(shown.why_not_promotable()),
-        "requests": shown.requests.select_related("signer", "answer__signer"),
+        "requests": requests,
+        "waiting": next((asked for asked in requests if not asked.is_answered), None),
     }
     return render(request, "screening/proof.html", context)
 

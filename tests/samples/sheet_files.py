@@ -52,4 +52,4 @@ def states(shown: SheetImport, table: str = "samples") -> list[str]:
 def problems(shown: SheetImport, table: str = "samples") -> Mapping[int, Mapping[str, str]]:
     """Line → column → sentence, for the lines that have any."""
     rows = shown.rows.filter(table=table).order_by("line")
-    return {row.line: row.problems for row in rows if row.problems}
+    return {row.line: {column: row.why(column) for column in row.problems} for row in rows if row.problems}

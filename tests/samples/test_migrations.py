@@ -12,9 +12,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
 from samples.append_only import guard, guarded_models, unguard
-from samples.models import Change
+from samples.models import Change, SheetChange, SheetRow
+from samples.sentences import translated
 
 BEFORE = ("samples", "0011_found_by_code")
+BEFORE_REASONS = ("samples", "0012_history_of_projects")
 LONG_AGO = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
 
@@ -70,3 +72,33 @@ def test_the_log_of_projects_becomes_history_whatever_stands_in_it(client: Clien
     assert Change.objects.filter(thing="samples.project").exclude(thing_id=project.pk).count() == 1
     client.force_login(User.objects.create_superuser("admin"))
     assert "森さんを加えた：試料は非公開" in client.get(f"/history/project/{project.pk}/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_said_of_rows_of_spreadsheets_stays_as_it_was_said() -> None:
+    executor = MigrationExecutor(connection)
+    newest = executor.loader.graph.leaf_nodes()
+    unguard(connection, guarded_models())
+    executor.migrate([BEFORE_REASONS])
+    of_django = [node for node in newest if node[0] in {"admin", "auth", "contenttypes"}]
+    old = executor.loader.project_state([BEFORE_REASONS, *of_django]).apps
+    person = old.get_model("auth", "User").objects.create(username="mori")
+    sheet = old.get_model("samples", "SheetImport").objects.create(name="a.xlsx", received_by=person, size=1)
+    rows = old.get_model("samples", "SheetRow").objects
+    rows.create(
+        sheet_import=sheet, table="samples", line=2, state="wrong", cells={}, problems={"code": "100 % 空です。"}
+    )
+    rows.create(sheet_import=sheet, table="samples", line=3, state="new", cells={}, note="logged as A-1")
+    system = old.get_model("samples", "AlloySystem").objects.create(key="Al", name="Al")
+    sample = old.get_model("samples", "Sample").objects.create(
+        code="A-1", system=system, made_by=person, changed_by=person
+    )
+    changes = old.get_model("samples", "SheetChange").objects
+    changes.create(sheet_import=sheet, sample=sample, made=True, edition=1, left="Its piece A-2 stays.")
+
+    MigrationExecutor(connection).migrate(newest)
+    guard(connection, guarded_models())
+    wrong, logged = SheetRow.objects.filter(sheet_import=sheet.pk).order_by("line")
+    assert (wrong.why("code"), wrong.note, logged.why("code")) == ("100 % 空です。", None, "")
+    assert translated(logged.note) == "logged as A-1"
+    assert translated(SheetChange.objects.get().left) == "Its piece A-2 stays."

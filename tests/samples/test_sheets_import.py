@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from unittest.mock import ANY
 
@@ -9,8 +10,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 
 from samples.models import AlloySystem, Change, Sample, SheetChange, SheetImport, SynthesisStep, WeighedMass
+from samples.sentences import translated
+from samples.sheets.export import left_out_of
+from samples.sheets.reading import read_sheets
 from tests.factories import SampleFactory, UserFactory, make_pattern
 from tests.samples.sheet_files import problems, received, states, workbook
 
@@ -77,7 +82,7 @@ class TestNewSamples:
         rows = [HEADINGS, (None, "Al43Si32Ru25", "a", None), ("ASR-009", "Al43Si32Ru25", "b", None)]
         shown = committed(workbook(Samples=[*rows, (None, "Al43Si32Ru25", "c", None)]), student)
         assert [Sample.objects.get(place=place).code for place in "abc"] == ["ASR-010", "ASR-009", "ASR-011"]
-        assert shown.rows.get(line=2).note == "logged as ASR-010"
+        assert translated(shown.rows.get(line=2).note) == "logged as ASR-010"
 
     def test_pieces_stand_before_or_after_their_parents(self, student: User) -> None:
         INGOT = SampleFactory.create(code="INGOT", simulated=True)
@@ -151,7 +156,7 @@ class TestWrongCells:
             student,
         )
         assert states(shown) == ["wrong", "wrong", "new"]
-        notes = list(shown.rows.filter(table="samples").order_by("line").values_list("note", flat=True))
+        notes = [translated(row.note) for row in shown.rows.filter(table="samples").order_by("line")]
         assert notes == [
             "Left out, because row 2 of “Synthesis” is wrong.",
             "Left out, because its parent P is.",
@@ -222,7 +227,7 @@ class TestChanges:
         shown = committed(workbook(Synthesis=[STEPS, ("S-1", "annealing", 950, 48, None)]), student)
         row = shown.rows.get()
         assert (row.state, row.before) == ("changed", {"temperature": "900"})
-        assert "1 further row" in row.note
+        assert "1 further row that" in translated(row.note)
         step = sample.steps.get()
         assert (step.pk, step.temperature, step.atmosphere) == (first.pk, Decimal(950), "Ar")
 
@@ -240,7 +245,7 @@ class TestChanges:
         sample = SampleFactory.create(code="S-1")
         sample.archive(by=student)
         shown = committed(workbook(Samples=[HEADINGS, ("S-1", "Al43Si32Ru25", None, None)]), student)
-        assert shown.rows.get().note == "comes back from the archive"
+        assert translated(shown.rows.get().note) == "comes back from the archive"
         sample.refresh_from_db()
         assert sample.archived_at is None
         shown.undo(by=student)
@@ -258,7 +263,7 @@ class TestTwoPeople:
         sample.revise(by=other, edition=1, steps=[], masses=[])
         assert shown.commit(by=student)
         assert states(shown) == ["conflict", "new"]
-        assert "mori saved S-1 at" in shown.rows.get(line=2).note
+        assert "mori saved S-1 at" in translated(shown.rows.get(line=2).note)
         sample.refresh_from_db()
         assert sample.place == "Box 3"
         assert Sample.objects.filter(code="S-2").exists()
@@ -327,7 +332,7 @@ class TestUndo:
             sample.revise(by=student, edition=sample.edition, steps=[], masses=[])
         make_pattern(sample=Sample.objects.get(code="MEASURED"))
         shown.undo(by=student)
-        left = {change.sample.code: change.left for change in shown.changes.exclude(left="")}
+        left = {change.sample.code: translated(change.left) for change in shown.changes.filter(left__isnull=False)}
         assert left == {
             "OLD": ANY,
             "EDITED": ANY,
@@ -366,3 +371,50 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(student: User) -> Non
         counts.append(len(queries))
         assert AlloySystem.objects.count() == 1
     assert counts[1] == counts[2]
+
+
+class TestInTheLanguageOfTheReader:
+    """A student who reads Japanese checks the file, and somebody who reads English looks at it; and the other way round."""
+
+    ROWS = (
+        HEADINGS,
+        ("A 1", "Al43Si32Ru25", "x" * 101, None),
+        ("A-2", "Al43Si32Ru20", None, None),
+        ("A-3", "Al43Si32Xx25", None, None),
+        ("A-4", None, None, None),
+    )
+    STEPS = (STEPS, ("A-4", "smelting", "hot", None, None), ("A-4", "annealing", "800", None, None))
+
+    def both(self, student: User, language: str) -> list[dict[int, dict[str, str]]]:
+        with override(language):
+            shown = received(workbook(Samples=self.ROWS, Synthesis=self.STEPS), student)
+        read = []
+        for reader in ("en", "ja"):
+            with override(reader):
+                found = {n: dict(said) for n, said in problems(shown).items()}
+                steps = {10 + n: dict(said) for n, said in problems(shown, "synthesis").items()}
+                notes = {20 + row.line: {"": translated(row.note)} for row in shown.rows.exclude(note=None)}
+                read.append(found | steps | notes)
+        return read
+
+    def test_whoever_checked_it_each_reads_their_own(self, student: User) -> None:
+        english, japanese = self.both(student, "ja")
+        assert [english, japanese] == self.both(student, "en")
+        assert "sums to 95 %, not 100" in english[3]["composition_text"]
+        assert "write “normalised to 100 %”" in english[3]["composition_text"]
+        assert "“smelting” is not known here. Write one of: arc melting, " in english[12]["kind"]
+        assert "at most 100 characters (it has 101)" in english[2]["place"]
+
+    def test_no_word_of_the_other_language_is_left(self, student: User) -> None:
+        english, japanese = self.both(student, "en")
+        for line, said in japanese.items():
+            for column, text in said.items():
+                assert text != english[line][column]
+                assert not re.search(r"[a-z]{3,} [a-z]{2,}", text), text
+        assert not [text for said in english.values() for text in said.values() if re.search("[ぁ-ん]", text)]
+
+    def test_the_rows_left_out_are_said_in_the_language_of_who_takes_them_home(self, student: User) -> None:
+        with override("ja"):
+            shown = received(workbook(Samples=self.ROWS), student)
+        why = left_out_of(shown)
+        assert "is not an element" in str(read_sheets(why)[0].lines)
