@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from lims.addresses import address_of
@@ -61,3 +61,20 @@ def test_an_address_is_believed_from_our_own_proxies_alone(
     settings.PROXIES = proxies
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=forwarded)
     assert address_of(request) == found
+
+
+@pytest.mark.django_db
+def test_details_are_in_the_words_of_the_reader(client: Client) -> None:
+    admin = UserFactory.create(roles=["admin"])
+    AuditEntry.note(admin, AuditKind.SIGN_IN_FAILED, admin, wrong="password")
+    AuditEntry.note(admin, AuditKind.SIGNED_IN, admin, by="sso", second_factor=False)
+    AuditEntry.note(admin, AuditKind.FACTOR_RESET, admin, why="password")
+    client.force_login(admin)
+    english = client.get("/audit/").content.decode()
+    assert "by means of: sign-in service" in english
+    assert "with a second factor: no" in english
+    assert "what was wrong: password" in english
+    japanese = client.get("/audit/", headers={"accept-language": "ja"}).content.decode()
+    assert "second_factor" not in japanese
+    assert "sign-in service" not in japanese
+    assert ": password" in japanese  # a reason that somebody gave stays as they gave it

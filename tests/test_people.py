@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from lims.models import AccessLink, ApiKey, PeopleError, Person
 from samples.models import Change
@@ -237,3 +237,27 @@ class TestRolesAndPage:
             UserFactory.create(username=f"p{n}", roles=["member", "reviewer"])
         with django_assert_num_queries(8):
             client.get("/people/")
+
+
+class TestWithoutPasswords:
+    """Where people sign in by a service alone, no page offers a link to set a password."""
+
+    @pytest.fixture(autouse=True)
+    def only_the_service(self, settings: Settings) -> None:
+        settings.PASSWORDS, settings.OIDC_ISSUER, settings.OIDC_NAME = False, "https://sso.lab.example", "Lab account"
+
+    def test_the_pages_say_what_to_do_instead(self, client: Client, admin: User) -> None:
+        anna = UserFactory.create(username="anna", roles=["member"])
+        people = client.get("/people/").content.decode()
+        assert "/people/invite/" not in people
+        assert "people sign in by Lab account, and get an account at their first sign-in" in people
+        assert f"/people/{anna.pk}/link/" not in client.get(f"/people/{anna.pk}/").content.decode()
+
+    def test_who_left_is_let_back_in_without_a_link(self, client: Client, admin: User) -> None:
+        anna = UserFactory.create(username="anna", roles=["member"], is_active=False)
+        assert "and sign in by Lab account" in client.get(f"/people/{anna.pk}/").content.decode()
+        page = client.post(f"/people/{anna.pk}/let-back-in/", follow=True).content.decode()
+        assert "anna may sign in again." in page
+        assert "/welcome/" not in page
+        assert person("anna").is_active
+        assert not AccessLink.objects.exists()

@@ -120,7 +120,7 @@ def test_the_page_shows_how_far_it_is_and_what_it_learns_from(client: Client, ru
 def test_it_is_stopped_and_resumed_from_its_page(client: Client, run: TrainingRun) -> None:
     client.post(reverse("mlmodels:training-cancel", args=[run.pk]))
     page = client.get(run.get_absolute_url()).content.decode()
-    assert "Resume from step 0" in page
+    assert "Begin again" in page
     assert "every 2s" not in page
     client.post(reverse("mlmodels:training-resume", args=[run.pk]))
     run.refresh_from_db()

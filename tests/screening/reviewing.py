@@ -21,7 +21,8 @@ def production() -> ModelVersion:
 
 def make_candidate(level: str = "A", probability: float = 0.9994, **received: Any) -> ScreeningResult:
     """A call of the version in production on a new pattern, as the worker leaves it."""
-    received.setdefault("sample", SampleFactory.create())
+    if "sample" not in received:
+        received["sample"] = SampleFactory.create()
     pattern = make_pattern(**received)
     fields = {"state": "done", "level": level, "probability": probability, "quasilattice_constant": 4.353}
     result = make_result(pattern, production(), **fields, lattice_type="F")

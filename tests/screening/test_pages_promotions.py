@@ -189,3 +189,12 @@ def test_others_can_press_none_of_it(client: Client, first: User, proof: Proof, 
     ):
         assert post(client, address, reason=REASON, approve="1")[0] == 403
     assert in_production() == "tiny"
+
+
+def test_a_proof_on_which_somebody_asked_leads_to_the_request(client: Client, proof: Proof) -> None:
+    address = f"/proofs/{proof.pk}/promote/"
+    assert address in client.get(f"/proofs/{proof.pk}/").content.decode()
+    post(client, address, reason=REASON)
+    page = client.get(f"/proofs/{proof.pk}/").content.decode()
+    assert address not in page
+    assert "somebody else approves or declines" in page
