@@ -54,7 +54,7 @@ def test_words_in_a_row() -> None:
     with override("ja"):  # whoever makes it
         said = listed([gettext_lazy("Samples"), gettext_lazy("Synthesis")], " / ")
     assert in_both(said)[0] == "Samples / Synthesis"
-    assert in_both(said)[1] == "試料 / 合成"
+    assert in_both(said)[1] == "試料 / 合成工程"
 
 
 def test_refusals_of_django_and_of_our_own_are_kept() -> None:
