@@ -58,9 +58,9 @@ def sentences_of(errors: Iterable[ValidationError]) -> list[Sentence]:
 
 def _sentence_of(error: ValidationError) -> Sentence:
     template, plural, counted = word(error.message).template, "", ""
-    reduced = error.message.__reduce__() if isinstance(error.message, Promise) else ()
-    if reduced and isinstance(reduced[1][-1], dict):  # ngettext_lazy, which is decided once its number is known
-        counted, forms = reduced[1][-2:]
+    made_of: Any = error.message.__reduce__()[1] if isinstance(error.message, Promise) else ()
+    if made_of and isinstance(made_of[-1], dict):  # ngettext_lazy, which is decided once its number is known
+        *_rest, counted, forms = made_of
         template, plural = forms["singular"], forms["plural"]
     used = {name: value for name, value in (error.params or {}).items() if f"%({name})" in template + plural}
     return Sentence(template, {name: _kept(value) for name, value in used.items()}, plural, counted)

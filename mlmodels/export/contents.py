@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlmodels.net.grid import N_BINS
 from mlmodels.net.preprocess import rebin
 from samples.xrd.pattern import PowderPattern
-from samples.xrd.sentences import sentence
+from samples.xrd.sentences import Value, sentence
 
 FORMAT = "icosa-data-set/1"
 """Stands in each part. A part of another format is refused at import."""
@@ -26,7 +26,7 @@ LICENCE_NOT_STATED = "not stated: ask the lab that exported it before you pass i
 class ExportRefused(ValueError):  # noqa: N818 - nobody did anything wrong
     """An export that cannot be made, or is not taken in; ``.sentence`` says why and what to do."""
 
-    def __init__(self, template: str, /, **values: str | int) -> None:
+    def __init__(self, template: str, /, **values: Value) -> None:
         self.sentence = sentence(template, **values)
         super().__init__(str(self.sentence))
 
