@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.generics import GenericAPIView
@@ -60,6 +63,15 @@ class SampleViewSet(
     ordering = ["-made_at"]
     lookup_field = "code"
     lookup_value_regex = r"[\w.()+-]+"
+
+    def get_object(self) -> Sample:
+        """In any case and width, as on the pages."""
+        try:
+            found: Sample = super().get_object()
+        except Http404:
+            code = unicodedata.normalize("NFKC", self.kwargs["code"])
+            found = get_object_or_404(self.get_queryset(), code__iexact=code)
+        return found
 
     def perform_create(self, serializer: serializers.BaseSerializer[Sample]) -> None:
         serializer.save(by=self.request.user)

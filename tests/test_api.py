@@ -190,6 +190,12 @@ class TestSamples:
         """A list that leaves out what it does not understand answers another question."""
         assert refusal(client.get(API + address))["fields"][field]
 
+    def test_one_is_found_by_its_code_in_any_case_and_width(self, client: Client, member: User) -> None:
+        SampleFactory.create(code="ASR-I")
+        for code in ("asr-i", "ＡＳＲ-Ｉ"):
+            assert read(client, f"samples/{code}/")["code"] == "ASR-I"
+            assert client.get(f"/samples/{code}/").headers["Location"] == "/samples/ASR-I/"
+
     def test_an_element_is_asked_for_in_any_case(self, client: Client, member: User) -> None:
         sample = SampleFactory.create(composition_text="Al43Si32Ru25")
         assert [row["code"] for row in listed(client, "samples/?element=ru")] == [sample.code]

@@ -156,6 +156,11 @@ def undo(request: PageRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(ScreeningRun.objects.visible_to(request.user).uploads(), pk=pk)
     if run.undo(request.user, said_why(request)):
         messages.success(request, _("The upload is undone: what it brought is in the archive. Nothing was deleted."))
+        used = Sample.objects.visible_to(request.user).current().filter(logged_with__run=run).order_by("code")
+        if codes := ", ".join(used.values_list("code", flat=True)):
+            messages.info(
+                request, _("These samples hold something else by now, and stay: %(codes)s.") % {"codes": codes}
+            )
     return _back(request, run)
 
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from samples.comment_forms import CommentForm
 from samples.comparison import compositions_by_element
 from samples.models import AlloySystem, Comment, Following, Pattern, Sample, hidden_from
+from samples.models.samples import plain_text
 from samples.requests import SignedInRequest
 from screening.maps import AlloyMap
 from screening.models import FollowUp, SavedView, ScreeningResult
@@ -55,12 +56,12 @@ def with_line(asked: QueryDict, line: str) -> str:
 
 @permission_required("samples.view_sample", raise_exception=True)
 def sample(request: SignedInRequest, code: str) -> HttpResponse:
-    shown = get_object_or_404(
-        Sample.objects.visible_to(request.user)
-        .select_related("system", "parent", "made_by", "changed_by", "project")
-        .prefetch_related("steps", "weighed_masses"),
-        code=code,
-    )
+    """One sample; its code may stand in the address in any case and width."""
+    samples = Sample.objects.visible_to(request.user)
+    related = samples.select_related("system", "parent", "made_by", "changed_by", "project")
+    shown = related.prefetch_related("steps", "weighed_masses").filter(code=code).first()
+    if shown is None:
+        return redirect(get_object_or_404(samples, code__iexact=plain_text(code)))
     patterns = Pattern.objects.current().filter(sample=shown).select_related("uploaded_by").with_current_reading()
     results = list(
         ScreeningResult.objects.for_patterns(patterns)

@@ -268,7 +268,8 @@ class TestUndo:
     def test_leaves_a_sample_that_holds_something_else(self, client: Client, run: ScreeningRun) -> None:
         TestNewSamples().log(client, run, **{"take": "asr-041", "everywhere": "Al43Si32Ru25"})
         make_pattern(name="of another upload.xy", sample=Sample.objects.get(code="ASR-041"))
-        client.post(f"/runs/{run.pk}/undo/")
+        undone = client.post(f"/runs/{run.pk}/undo/", follow=True).content.decode()
+        assert "These samples hold something else by now, and stay: ASR-041." in undone
         assert not Sample.objects.archived().exists()
 
     def test_twice_is_once(self, client: Client, run: ScreeningRun) -> None:
