@@ -25,7 +25,7 @@ DISK_FULL = "53100"
 WITHDRAWN = {"57014", "55P03", "25P03"}
 """Its codes for what reached a limit of `lims/patience.py`: a statement, a wait for a lock, a transaction that stood still."""
 
-WAS_AWAY = sentence("The database was away for a moment and is back. What you did last was not saved: do it again.")
+WAS_AWAY = sentence("The database was away for a moment and is back. Look whether what you did last was saved; if not, do it again.")
 TOOK_TOO_LONG = sentence(
     "The database took too long to answer, so what was asked of it was withdrawn. What you did last was not saved, and everything"
     " from before is still there. Try again in a minute, or ask for less at once; if it stays so, tell an administrator."
@@ -67,18 +67,18 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """The answer to a fault of ours; where it is the disk's or the database's, that is said instead."""
     error = sys.exc_info()[1]
     if is_full_disk(error):
-        return not_serving(request, DISK_IS_FULL, status=507)
+        return not_serving(request, DISK_IS_FULL, status=507, this_alone=True)
     if isinstance(error, StoreAwayError):
-        return not_serving(request, FILES_ARE_AWAY)
+        return not_serving(request, FILES_ARE_AWAY, this_alone=True)
     if isinstance(error, DatabaseError) and sqlstate_of(error) in WITHDRAWN:
-        return not_serving(request, TOOK_TOO_LONG)
+        return not_serving(request, TOOK_TOO_LONG, this_alone=True)
     if isinstance(error, OperationalError) and sqlstate_of(error) == patience.SILENCE:
         fit.lose()
-        return not_serving(request, FELL_SILENT)
+        return not_serving(request, FELL_SILENT, this_alone=True)
     if isinstance(error, OF_THE_DATABASE) and (misfit := fit.look()):
         return not_serving(request, misfit)
     if is_lost_connection(error):
-        return not_serving(request, WAS_AWAY)
+        return not_serving(request, WAS_AWAY, this_alone=True)
     number = getattr(request, "number", "")
     if request.path.startswith("/api/"):
         message = _("The fault is ours, not yours. Tell the administrator this number: %(number)s") % {"number": number}

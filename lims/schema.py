@@ -115,14 +115,18 @@ class ServeOnlyWhatFits:
         return not_serving(request, misfit) if misfit else self.get_response(request)
 
 
-def not_serving(request: HttpRequest, why: Sentence, status: int = 503) -> HttpResponse:
-    """For people a page, for scripts the API's shape of an error; both say to come again."""
+def not_serving(request: HttpRequest, why: Sentence, status: int = 503, *, this_alone: bool = False) -> HttpResponse:
+    """For people a page, for scripts the API's shape of an error; both say to come again.
+
+    this_alone: what was asked for could not be done, and the sentence is for who asked; else the lab is closed.
+    """
     with translation.override(translation.get_language_from_request(request)):
         if request.path.startswith("/api/"):
             error = {"code": "not_serving", "message": translated(why.as_json()), "fields": {}}
             response: HttpResponse = JsonResponse({"error": error}, status=status)
         else:
-            response = HttpResponse(render_to_string("not_serving.html", {"why": why.as_json()}), status=status)
+            context = {"why": why.as_json(), "this_alone": this_alone}
+            response = HttpResponse(render_to_string("not_serving.html", context), status=status)
     response["Retry-After"] = "30"
     add_never_cache_headers(response)
     return response

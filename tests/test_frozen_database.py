@@ -144,7 +144,11 @@ def test_what_takes_too_long_is_withdrawn_and_said(lab: FrozenLab) -> None:
     assert json.loads(api.said)["error"]["message"] == page.why
     assert "データベース" in japanese.why
     assert max(page.seconds, api.seconds, japanese.seconds) < PATIENCE + GRACE
+    assert "This could not be done now" in page.said
     assert lab.ask("/samples/").status == 200
+    with lab.database() as connection:
+        during = connection.execute("SELECT during FROM lims_fault ORDER BY during").fetchall()
+    assert during == [("GET api/v1/samples/$",), ("GET samples/",)], "for the admins' page"
 
 
 def test_commands_and_jobs_wait_as_long_as_it_takes(lab: FrozenLab) -> None:
