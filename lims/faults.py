@@ -25,7 +25,9 @@ DISK_FULL = "53100"
 WITHDRAWN = {"57014", "55P03", "25P03"}
 """Its codes for what reached a limit of `lims/patience.py`: a statement, a wait for a lock, a transaction that stood still."""
 
-WAS_AWAY = sentence("The database was away for a moment and is back. Look whether what you did last was saved; if not, do it again.")
+WAS_AWAY = sentence(
+    "The database was away for a moment and is back. Look whether what you did last was saved; if not, do it again."
+)
 TOOK_TOO_LONG = sentence(
     "The database took too long to answer, so what was asked of it was withdrawn. What you did last was not saved, and everything"
     " from before is still there. Try again in a minute, or ask for less at once; if it stays so, tell an administrator."
