@@ -232,6 +232,23 @@ class TestVerdict:
         assert typed.get("reason", REASON) in page
         assert not Review.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("other_signs", "said"), [(True, "has judged this call meanwhile"), (False, "is looking at this candidate now")]
+    )
+    def test_what_the_slower_of_two_typed_is_still_there(
+        self, client: Client, reviewer: User, other_signs: bool, said: str
+    ) -> None:
+        result, other = make_candidate(), make_reviewer(username="quicker")
+        page_of(client, result)
+        Candidate.objects.update(claimed_until=None)  # a quarter of an hour later
+        assert result.candidate.claim(other)
+        if other_signs:
+            result.add_review(other, "artefact", "a spike of the detector")
+        answer = sign(client, result, reason="lines of the holder")
+        page = answer.content.decode()
+        assert (answer.status_code, said in page) == (422, True)
+        assert 'value="lines of the holder"' in page
+
     def test_the_uploader_is_told_that_somebody_else_signs(self, client: Client, reviewer: User) -> None:
         result = make_candidate(by=reviewer)
         assert "You uploaded this pattern yourself" in page_of(client, result)
