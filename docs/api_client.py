@@ -61,6 +61,8 @@ class Icosa:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise SystemExit(json.load(error)["error"]["message"]) from error
+        except urllib.error.URLError as error:
+            raise SystemExit(f"{self.address} does not answer: {error.reason}") from error
 
 
 def main(address: str, file: str, sample: str = "") -> None:
@@ -76,4 +78,6 @@ def main(address: str, file: str, sample: str = "") -> None:
 
 
 if __name__ == "__main__":
+    if "ICOSA_KEY" not in os.environ or not 3 <= len(sys.argv) <= 4 or not Path(sys.argv[2]).is_file():
+        raise SystemExit(__doc__)
     main(*sys.argv[1:])

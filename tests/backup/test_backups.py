@@ -216,7 +216,7 @@ def test_retention_takes_out_old_backups_alone(lab: Path) -> None:
     names = [make_backup(lab, "").name for _ in range(3)]
     status, said = run("backup", lab, keep="1,0,0")
     assert status == 0
-    assert "3 older backups taken out" in said
+    assert "Older backups taken out: 3" in said
     assert len(Vault.open(lab).names()) == 1
     assert not set(names) & set(Vault.open(lab).names())
     assert try_restore(lab, "").n_files == 2

@@ -13,6 +13,7 @@ import pytest
 import safetensors.numpy
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -329,3 +330,16 @@ class TestEnding:
         assert run.cancel()
         run.refresh_from_db()
         assert run.state == State.CANCELLED
+
+
+def test_who_looks_on_may_leave(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def leave(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", leave)
+    call_command("retrain", "--follow", run.pk)
+    assert f"The training goes on: --follow {run.pk} looks again" in capsys.readouterr().out
+    run.refresh_from_db()
+    assert run.state == State.WAITING

@@ -51,6 +51,10 @@ def test_the_python_client_sends_a_pattern_and_waits_for_its_class(
     assert again.stdout == f"The same file is here already, with sample ASR-001, as scan.xy.\n{first.stdout}"
     ApiKey.objects.get().revoke()
     assert "was revoked" in run(*client, folder=tmp_path, ICOSA_KEY=key).stderr
+    away = run(sys.executable, client[1], "http://127.0.0.1:1", "scan.xy", folder=tmp_path, ICOSA_KEY=key)
+    assert "http://127.0.0.1:1/api/v1 does not answer" in away.stderr
+    for arguments in (client, [*client[:3], "not-there.xy"]):
+        assert "python api_client.py http://localhost:8000 scan.ras" in run(*arguments, folder=tmp_path).stderr
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is absent")

@@ -50,7 +50,7 @@ class Command(BaseCommand):
                 self._back_up(Path(folder), row)
             if places:
                 leaving, freed = keep_some(Path(folder), settings.BACKUP_KEY, places)
-                self.stdout.write(f"{len(leaving)} older backups taken out, {freed / MB:.1f} MB set free.")
+                self.stdout.write(f"Older backups taken out: {len(leaving)}, {freed / MB:.1f} MB set free.")
         except BackupError as error:
             raise CommandError(str(error)) from error
         if row.problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
@@ -13,7 +13,10 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from lims import messages
+        try:
+            from lims import messages
+        except ModuleNotFoundError as absent:
+            raise CommandError(f"{absent}. It comes with pip install -r requirements-dev.txt, or make check.") from None
 
         for language, _name in settings.LANGUAGES:
             if language == "en":  # the sources are written in it

@@ -53,8 +53,12 @@ class Command(BaseCommand):
                 f"Run {run.pk} is {run.get_state_display()}; only what was cancelled or failed is resumed."
             )
         self._say(f"Training run {run.pk}: {run.name}")
-        if not options["no_wait"]:
+        if options["no_wait"]:
+            return
+        try:
             self._follow(run)
+        except KeyboardInterrupt:
+            self._say(f"The training goes on: --follow {run.pk} looks again, --cancel {run.pk} ends it.")
 
     def _start(self, options: dict[str, Any]) -> TrainingRun:
         try:

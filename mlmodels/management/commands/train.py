@@ -61,6 +61,10 @@ class Command(BaseCommand):
             network = training.train(config, state, resume=options["resume"], material=training.Material(start))
         except FileExistsError as error:
             raise CommandError(f"{error} (--resume goes on)") from None
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped. What was kept once a minute is beside the checkpoint: --resume goes on."
+            ) from None
         except checkpoint.CheckpointError as error:
             raise CommandError(str(error)) from None
         if rank:
