@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 
+from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -67,6 +68,13 @@ class Fit:
 
 
 fit = Fit()
+
+
+def why_not() -> str:
+    """For a command that the database refused: why they do not belong together, and where the data lie; "" where they do."""
+    misfit = fit.look()
+    return f"{misfit} The data folder is {settings.DATA_DIR}, as ICOSA_DATA says." if misfit else ""
+
 
 OTHER_KEY = sentence(
     "The SECRET_KEY of this host is not that of the lab's other hosts: what they sign, sessions and jobs, is worth nothing here."

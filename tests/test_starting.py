@@ -99,6 +99,14 @@ def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_command_on_a_folder_without_a_lab_says_what_to_do(tmp_path: Path) -> None:
+    done = manage("manage.py", "retrain", "--no-wait", ICOSA_DATA=str(tmp_path))
+    assert done.returncode == 1
+    assert "python manage.py migrate" in done.stderr
+    assert f"The data folder is {tmp_path}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_mistyped_name_is_doubted_and_does_not_stop_the_start() -> None:
     done = manage("manage.py", "check", ICOSA_WORKER="2")
     assert done.returncode == 0

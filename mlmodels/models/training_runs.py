@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from math import isnan
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -249,7 +250,9 @@ class TrainingRun(models.Model):
         return self.state in (self.State.CANCELLED, self.State.FAILED)
 
     def clean(self) -> None:
-        """A name that no other version bears, or will bear."""
+        """A name that no other version bears, or will bear, and a share that is a number."""
+        if isnan(self.curated_share):
+            raise ValidationError({"curated_share": _("Write a number from 0 to 0.8.")})
         others = TrainingRun.objects.exclude(pk=self.pk).unfinished().filter(name=self.name)
         if self.name and (others.exists() or ModelVersion.objects.filter(name=self.name).exists()):
             raise ValidationError({"name": _("This name is taken. Choose another, or leave it empty.")})

@@ -108,6 +108,8 @@ class TestAsking:
             TrainingRun.objects.start(curator, name="tiny-r1")
         with pytest.raises(ValidationError, match="letters"):
             TrainingRun.objects.start(curator, name="../tiny")
+        with pytest.raises(ValidationError, match="a number from 0 to"):
+            TrainingRun.objects.start(curator, curated_share=float("nan"))
 
     def test_without_production_it_says_what_to_do(self, curator: User) -> None:
         ModelVersion.objects.update(state=ModelVersion.State.RETIRED)

@@ -207,7 +207,7 @@ def test_the_commands(dataset: Dataset, curator: User, tmp_path: Path) -> None:
     call_command("import_dataset", str(path), person=curator.username, stdout=said)
     assert "icosahedral v1 was here already: nothing was taken in." in said.getvalue()
     for arguments, says in (
-        (["nothing"], "There is no data set “nothing”"),
+        (["nothing"], "There is no data set “nothing”. Frozen ones: “icosahedral v1”$"),
         (["icosahedral", "--version-number", "7"], "v7"),
     ):
         with pytest.raises(CommandError, match=says):

@@ -52,7 +52,7 @@ class Command(BaseCommand):
         wanted = versions.filter(version=version) if version else versions
         dataset = wanted.filter(state=Dataset.State.FROZEN).first() or wanted.first()
         if dataset is None:
-            known = ", ".join(f"“{one}”" for one in Dataset.objects.frozen().values_list("name", "version"))
+            known = ", ".join(f"“{one}”" for one in Dataset.objects.frozen()) or "none yet"
             raise CommandError(
                 f"There is no data set “{name}”{f' v{version}' if version else ''}. Frozen ones: {known}"
             )
