@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 from lims import history_api
 from mlmodels.api import ModelVersionViewSet
 from mlmodels.training_api import TrainingRunViewSet
-from samples.api import AlloySystemViewSet, ProjectViewSet, SampleViewSet
+from samples.api import NUMBER, AlloySystemViewSet, ProjectViewSet, SampleViewSet
 from screening.api import PatternViewSet, ResultViewSet, RunViewSet
-from screening.dataset_api import NUMBER, DatasetEntryViewSet, DatasetViewSet
+from screening.dataset_api import DatasetEntryViewSet, DatasetViewSet
 from screening.drift_api import DriftViewSet
 from screening.export_api import ExportViewSet
 from screening.follow_up_api import EvidenceFileViewSet, FollowUpViewSet

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers, viewsets
 
 from mlmodels.models import ModelVersion
+from samples.api import NUMBER
 
 
 class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
@@ -21,4 +22,4 @@ class ModelVersionViewSet(viewsets.ReadOnlyModelViewSet[ModelVersion]):
     filterset_fields = ["state", "name"]
     ordering_fields = ["made_at", "name"]
     ordering = ["-made_at"]
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = NUMBER

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mlmodels.models import Dataset, ModelVersion, TrainingError, TrainingRun
+from samples.api import NUMBER
 from samples.sentences import translated
 from samples.serializers import ById, ByName, KnownFields
 
@@ -70,7 +71,7 @@ class TrainingRunViewSet(
     filterset_fields = ["state", "kind"]
     ordering_fields = ["id"]
     ordering = ["-id"]
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = NUMBER
 
     @extend_schema(responses=TrainingRunWithLogSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -16,6 +16,9 @@ from samples.filters import Filters, YesOrNoFilter
 from samples.models import AlloySystem, Project, Sample
 from samples.serializers import AlloySystemSerializer, ProjectSerializer, SampleSerializer
 
+NUMBER = "[0-9]{1,18}"
+"""An id in an address: no longer than what a database can hold."""
+
 
 class OnlyVisible(GenericAPIView[Any]):
     """A view set of rows that no project closes to the person whose session or key asks."""
@@ -93,7 +96,7 @@ class ProjectViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[Project]):
 
     queryset = Project.objects.prefetch_related("people")
     serializer_class = ProjectSerializer
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = NUMBER
     filterset_fields = ["key", "is_closed"]
     ordering_fields = ["made_at", "name", "key"]
     ordering = ["key"]

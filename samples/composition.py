@@ -29,6 +29,7 @@ NORMALISED_STEP = Decimal("0.0001")
 LARGEST_AMOUNT = Decimal(10_000)
 """More of an element than any way of writing a composition needs."""
 
+_SYMBOL_AND_PLAIN_AMOUNT = re.compile(r"([A-Z][a-z]?)([0-9.]+)")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HUNDRED = Decimal(100)
 
@@ -104,7 +105,7 @@ class Composition:
 
     def pretty(self, places: int | None = 2) -> str:
         """With subscripts, e.g. Al₄₃Si₃₂Ru₂₅."""
-        return self.formula(places).translate(_SUBSCRIPTS)
+        return with_subscripts(self.formula(places))
 
     def parts(self, places: int | None = None) -> list[tuple[str, str]]:
         """(symbol, amount as text) in the written order, for those who set subscripts themselves."""
@@ -112,6 +113,16 @@ class Composition:
 
     def __str__(self) -> str:
         return self.formula()
+
+
+def with_subscripts(formula: str) -> str:
+    """Al₄₃Si₃₂Ru₂₅"""
+    return formula.translate(_SUBSCRIPTS)
+
+
+def amounts_of(formula: str) -> dict[str, float]:
+    """Amounts of a formula that was checked when it was stored; quick, for maps and searches of thousands."""
+    return {symbol: float(amount) for symbol, amount in _SYMBOL_AND_PLAIN_AMOUNT.findall(formula)}
 
 
 def _percentages(parts: Mapping[str, Decimal]) -> Composition:

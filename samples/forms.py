@@ -25,7 +25,7 @@ from samples.fields import (
 )
 from samples.models import AlloySystem, Sample, SynthesisStep, WeighedMass
 from samples.models.samples import CODE_NOT_FREE, plain_text
-from samples.models.synthesis import BELONGS_TO
+from samples.models.synthesis import BELONGS_TO, MOST_ROWS
 from samples.project_forms import ProjectField
 
 Row = TypeVar("Row", bound=models.Model)
@@ -225,7 +225,7 @@ class RowFormSet(forms.BaseFormSet, Generic[Row]):  # type: ignore[type-arg]
     spare = 2
     extra = 0
     min_num = 0
-    max_num = absolute_max = 60
+    max_num = absolute_max = MOST_ROWS
     validate_min = False
     validate_max = True
     can_order = False

@@ -14,9 +14,7 @@ from rest_framework import serializers
 
 from samples import fields as form_fields
 from samples.models import AlloySystem, Project, Sample, SynthesisStep, WeighedMass
-
-MOST_ROWS = 60
-"""Steps or masses of one sample."""
+from samples.models.synthesis import MOST_ROWS
 
 Row = TypeVar("Row", bound=Model)
 Thing = TypeVar("Thing")

@@ -19,7 +19,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from samples.api import OnlyVisible
+from samples.api import NUMBER, OnlyVisible
 from samples.filters import Filters, IdFilter, YesOrNoFilter
 from samples.models import Pattern, Reading
 from samples.originals import MissingOriginalError
@@ -42,7 +42,6 @@ from screening.serializers import (
 )
 from screening.views.downloads import numbers_of, record_of
 
-NUMBER = "[0-9]{1,18}"
 FILE = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
 
 

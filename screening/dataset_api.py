@@ -14,11 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mlmodels.models import Dataset, DatasetEntry
+from samples.api import NUMBER
 from samples.serializers import SampleCodeField
 from screening.curation.drawing import Drawing
 from screening.curation.holdings import Holdings
-
-NUMBER = "[0-9]{1,18}"
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):

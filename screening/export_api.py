@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from mlmodels.export.contents import ExportRefused
 from mlmodels.export.writing import Wanted
 from mlmodels.models import Dataset
+from samples.api import NUMBER
 from samples.sentences import translated
 from samples.serializers import ById, KnownFields
 from screening.models import DatasetExport
@@ -59,7 +60,7 @@ class ExportViewSet(
     filterset_fields = ["dataset", "state"]
     ordering_fields = ["id"]
     ordering = ["-id"]
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = NUMBER
 
     def get_queryset(self) -> QuerySet[DatasetExport]:
         return DatasetExport.objects.visible_to(self.request.user).select_related("dataset", "asked_by")

@@ -17,7 +17,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from samples.api import OnlyVisible
+from samples.api import NUMBER, OnlyVisible
 from samples.filters import Filters, IdFilter
 from samples.sentences import translated
 from samples.serializers import ById, KnownFields, SampleCodeField
@@ -31,8 +31,6 @@ from screening.models import (
     Technique,
 )
 from screening.views.evidence import original_of
-
-NUMBER = "[0-9]{1,18}"
 
 
 class ObservedPhaseSerializer(serializers.ModelSerializer[ObservedPhase]):

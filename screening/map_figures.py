@@ -11,9 +11,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from samples.composition import with_subscripts
 from screening.agreement_figures import CLASS_COLOURS
 from screening.figures import CLEAR, simulated_mark
-from screening.maps import AlloyMap, MappedPhase, MappedSample, Position, pretty
+from screening.maps import AlloyMap, MappedPhase, MappedSample, Position
 from screening.models import ObservedPhase, Outcome
 
 OPEN_COLOUR = "#8a9098"
@@ -160,7 +161,7 @@ def _line_axes(names: Sequence[str]) -> dict[str, Any]:
 def _said(sample: MappedSample) -> str:
     named = dict(Outcome.Verdict.choices)
     level = _("class %(level)s") % {"level": sample.level} if sample.level else _("no call")
-    parts = [f"<b>{sample.code}</b> {pretty(sample.formula)}", level]
+    parts = [f"<b>{sample.code}</b> {with_subscripts(sample.formula)}", level]
     if sample.verdict:
         parts.append(str(named[Outcome.Verdict(sample.verdict)]))
     if sample.simulated:
@@ -170,4 +171,4 @@ def _said(sample: MappedSample) -> str:
 
 def _said_of_phase(one: MappedPhase) -> str:
     structure, technique = one.phase.get_structure_display(), one.phase.get_technique_display()
-    return f"<b>{pretty(one.phase.composition)}</b><br>{structure}, {technique}<br>{one.sample.code}"
+    return f"<b>{with_subscripts(one.phase.composition)}</b><br>{structure}, {technique}<br>{one.sample.code}"

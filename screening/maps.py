@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from django.urls import reverse
 
+from samples.composition import amounts_of
 from samples.models import AlloySystem, Sample, Viewer
 from screening.calls import best_level
 from screening.models import ObservedPhase, Outcome
@@ -20,9 +20,6 @@ N_CORNERS = 3
 
 Position = tuple[float, ...]
 """Share of each corner (%), summing to 100."""
-
-_AMOUNT = re.compile(r"([A-Z][a-z]?)([0-9.]+)")
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +120,10 @@ class AlloyMap:
 
     def _position(self, formula: str) -> Position | None:
         """None where nothing of the corners is in it."""
-        amounts = {symbol: float(amount) for symbol, amount in _AMOUNT.findall(formula)}
+        amounts = amounts_of(formula)
         parts = [sum(amounts.get(symbol, 0.0) for symbol in corner) for corner in self.corners]
         total = sum(parts)
         return tuple(100 * part / total for part in parts) if total else None
-
-
-def pretty(formula: str) -> str:
-    """Al₄₃Si₃₂Ru₂₅"""
-    return formula.translate(_SUBSCRIPTS)
 
 
 def _corners(elements: Sequence[str], axes: Sequence[str]) -> list[tuple[str, ...]]:

@@ -14,11 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mlmodels.models import ModelVersion
+from samples.api import NUMBER
 from samples.sentences import translated
 from samples.serializers import ByName, KnownFields
 from screening.models import ArchiveScreening, Proof, ProofError
-
-NUMBER = "[0-9]{1,18}"
 
 
 class ProofSerializer(KnownFields[Proof], serializers.ModelSerializer[Proof]):

@@ -6,7 +6,6 @@ disagreement of versions), and something new (composition, system).  docs/what-t
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from mlmodels.models import ModelVersion
+from samples.composition import amounts_of
 from samples.models import AlloySystem, Sample, Viewer, hidden_from
 from screening.calls import calls_that_count
 from screening.models import FollowUp, Outcome, Review, ScreeningResult
@@ -58,7 +58,6 @@ LIKELY = 0.5
 
 LEVELS = tuple(ScreeningResult.Level.values)
 _SAMPLE = "reading__pattern__sample"
-_AMOUNT = re.compile(r"([A-Z][a-z]?)([0-9.]+)")
 
 
 PARTS = {
@@ -358,7 +357,7 @@ def nearest(wanted: Sequence[str], known: Sequence[str]) -> tuple[NDArray[np.flo
     The distance of two compositions is the part of the atoms (at.%) that would have to be others: half the sum of the differences,
     from 0 to 100, between systems too.  Infinite, and the place len(known), where none lies within FAR.
     """
-    symbols = sorted({symbol for formula in (*wanted, *known) for symbol, _amount in _AMOUNT.findall(formula)})
+    symbols = sorted({symbol for formula in (*wanted, *known) for symbol in amounts_of(formula)})
     if not known or not wanted:
         return np.full(len(wanted), np.inf), np.full(len(wanted), len(known), dtype=np.int64)
     tree = KDTree(_amounts(known, symbols))
@@ -371,6 +370,6 @@ def _amounts(formulas: Sequence[str], symbols: Sequence[str]) -> NDArray[np.floa
     column = {symbol: n for n, symbol in enumerate(symbols)}
     amounts = np.zeros((len(formulas), len(symbols)))
     for row, formula in zip(amounts, formulas, strict=True):
-        for symbol, amount in _AMOUNT.findall(formula):
-            row[column[symbol]] = float(amount)
+        for symbol, amount in amounts_of(formula).items():
+            row[column[symbol]] = amount
     return np.asarray(100 * amounts / amounts.sum(axis=1, keepdims=True))

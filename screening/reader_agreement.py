@@ -10,8 +10,8 @@ import numpy as np
 
 from samples.models import Viewer
 from screening.models import Review
+from screening.proportions import NORMAL_95
 
-NORMAL_95 = 1.959964
 FEWEST = 5
 """Pairs below which no kappa is told."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 from rest_framework import serializers, viewsets
 
-from samples.api import OnlyVisible
+from samples.api import NUMBER, OnlyVisible
 from samples.filters import Filters, IdFilter
 from samples.serializers import SampleCodeField
 from screening.models import Review
@@ -47,4 +47,4 @@ class ReviewViewSet(OnlyVisible, viewsets.ReadOnlyModelViewSet[Review]):
     filterset_class = ReviewFilter
     ordering_fields = ["number"]
     ordering = ["-number"]
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = NUMBER

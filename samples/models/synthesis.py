@@ -21,6 +21,9 @@ ABSOLUTE_ZERO = Decimal("-273.15")
 LEAST_MASS = Decimal("0.0001")
 """g; the last digit of an analytical balance."""
 
+MOST_ROWS = 60
+"""Steps, or masses, of one sample: on its form, in a spreadsheet and by the API."""
+
 
 class WeighedMass(TracedModel):
     """One substance as it went onto the balance."""

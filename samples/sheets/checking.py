@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 
 from samples.models.samples import CODE_NOT_FREE, Sample, plain_text
 from samples.models.sheets import SheetRow
-from samples.models.synthesis import SynthesisStep, WeighedMass
+from samples.models.synthesis import MOST_ROWS, SynthesisStep, WeighedMass
 from samples.sentences import listed, sentences_of, word
 from samples.sheets.columns import MASSES, SAMPLES, SYNTHESIS, TABLES, Column, Table, read_cell
 from samples.sheets.placing import find_projects, visible
@@ -25,9 +25,6 @@ from samples.xrd.sentences import Sentence, counted, sentence
 
 ASKED_AT_ONCE = 10_000
 """Codes in one question to the database."""
-
-MOST_ROWS = 60
-"""Steps, or masses, of one sample, as on its form."""
 
 State = SheetRow.State
 

@@ -13,10 +13,9 @@ from django.views.decorators.http import require_POST
 from mlmodels.models import PromotionError
 from samples.sentences import translated
 from screening.models import ArchiveScreening, PromotionRequest, Proof, roll_back
+from screening.models.promotion_requests import MAY_PROMOTE
 from screening.promotion_forms import PromotionForm, ReasonForm, RollBackForm
 from screening.views import PageRequest
-
-MAY_PROMOTE = "mlmodels.promote_modelversion"
 
 
 @permission_required(MAY_PROMOTE, raise_exception=True)

@@ -13,8 +13,8 @@ from mlmodels.net.evaluation.statistics import Answers, Report, levels, probabil
 from mlmodels.net.grid import CANDIDATES
 from mlmodels.net.predict import LoadedNetwork, Prediction, predict
 from mlmodels.net.simulate import SimulatedBatch, published_recipe
+from mlmodels.net.simulation.published import A_R_RANGE
 
-A_R_RANGE = (4.0, 6.0)
 A_R_BIN = 0.025
 """Å; each of the 80 published networks answers for one such bin, and was tested on patterns of it and on ones without."""
 N_BINS = 80
