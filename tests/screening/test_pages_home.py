@@ -37,6 +37,24 @@ def test_somebody_without_a_role_is_told_whom_to_ask(client: Client) -> None:
     assert "Your account has no role yet" in home(client)
 
 
+def test_in_an_empty_lab_each_role_is_told_who_does_the_next_step(client: Client, member: User) -> None:
+    told = {
+        "/data-sets/": ("A curator begins one.", "Begin one, look at what it would hold"),
+        "/training/": ("A curator has one trained.", "Freeze a data set first"),
+        "/review/": ("Upload patterns", "Review one by one"),
+    }
+    for address, (said, not_said) in told.items():
+        page = client.get(address).content.decode()
+        assert said in page, address
+        assert not_said not in page, address
+    client.force_login(UserFactory.create(roles=["curator"]))
+    for address in ("/data-sets/", "/training/"):
+        said, not_said = reversed(told[address])
+        page = client.get(address).content.decode()
+        assert said in page, address
+        assert not_said not in page, address
+
+
 def test_candidates_and_classes_by_system(client: Client, member: User) -> None:
     version = a_version()
     sample = SampleFactory.create(code="ASR-001")
