@@ -33,7 +33,7 @@ def in_one_shape(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def described(result: dict[str, Any], **_context: object) -> dict[str, Any]:
-    """The schema, with that shape as the answer of every operation to what it cannot do."""
+    """The schema, with that shape as the answer of every operation to what it cannot do, a field of another name being one."""
     sentences = {"type": "array", "items": {"type": "string"}}
     inner = {
         "type": "object",
@@ -50,6 +50,9 @@ def described(result: dict[str, Any], **_context: object) -> dict[str, Any]:
         "description": "Why not, in sentences",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     }
+    for name, schema in result["components"]["schemas"].items():
+        if name.endswith("Request") and "properties" in schema:
+            schema["additionalProperties"] = False
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["responses"]["default"] = answer

@@ -533,6 +533,7 @@ class TestSchema:
             for operation in operations.values():
                 answer = operation["responses"]["default"]["content"][JSON]["schema"]
                 assert answer == {"$ref": "#/components/schemas/Error"}, path
+        assert schema["components"]["schemas"]["SampleRequest"]["additionalProperties"] is False
 
     def test_its_page_brings_everything_along(self, client: Client, member: User) -> None:
         page = client.get(f"{API}docs/")
