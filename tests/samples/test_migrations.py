@@ -19,15 +19,22 @@ BEFORE = ("samples", "0011_found_by_code")
 BEFORE_REASONS = ("samples", "0012_history_of_projects")
 LONG_AGO = datetime(2025, 3, 1, 12, tzinfo=UTC)
 
+Node = tuple[str, str]
 
-@pytest.mark.django_db(transaction=True)
-def test_the_log_of_projects_becomes_history_whatever_stands_in_it(client: Client) -> None:
+
+def lab_of(release: Node) -> tuple[Any, list[Node]]:
+    """The database as it was at this migration: its models, and the migrations that lead back to today."""
     executor = MigrationExecutor(connection)
     newest = executor.loader.graph.leaf_nodes()
     unguard(connection, guarded_models())
-    executor.migrate([BEFORE])
+    executor.migrate([release])
     of_django = [node for node in newest if node[0] in {"admin", "auth", "contenttypes"}]
-    old = executor.loader.project_state([BEFORE, *of_django]).apps
+    return executor.loader.project_state([release, *of_django]).apps, newest
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_log_of_projects_becomes_history_whatever_stands_in_it(client: Client) -> None:
+    old, newest = lab_of(BEFORE)
     person, leaver = (old.get_model("auth", "User").objects.create(username=name) for name in ("mori", "leaver"))
     kinds = old.get_model("contenttypes", "ContentType").objects
     of_projects, _made = kinds.get_or_create(app_label="samples", model="project")
@@ -76,12 +83,7 @@ def test_the_log_of_projects_becomes_history_whatever_stands_in_it(client: Clien
 
 @pytest.mark.django_db(transaction=True)
 def test_what_was_said_of_rows_of_spreadsheets_stays_as_it_was_said() -> None:
-    executor = MigrationExecutor(connection)
-    newest = executor.loader.graph.leaf_nodes()
-    unguard(connection, guarded_models())
-    executor.migrate([BEFORE_REASONS])
-    of_django = [node for node in newest if node[0] in {"admin", "auth", "contenttypes"}]
-    old = executor.loader.project_state([BEFORE_REASONS, *of_django]).apps
+    old, newest = lab_of(BEFORE_REASONS)
     person = old.get_model("auth", "User").objects.create(username="mori")
     sheet = old.get_model("samples", "SheetImport").objects.create(name="a.xlsx", received_by=person, size=1)
     rows = old.get_model("samples", "SheetRow").objects
