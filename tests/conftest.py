@@ -12,6 +12,14 @@ from tests.emptying import databases_can_be_emptied as databases_can_be_emptied
 from tests.labs import databases as databases
 
 PROJECT = Path(__file__).resolve().parents[1]
+LONG = 60
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Whole files among the values of a test do not belong into its name; pytest numbers those that come out alike."""
+    if isinstance(val, bytes | str) and len(val) > LONG:
+        return f"{argname} of {len(val)}"
+    return None
 
 
 @pytest.fixture(scope="session")
