@@ -28,7 +28,7 @@ class MeasuredComposition:
     as_reported: bool = False
 
     def pretty(self) -> str:
-        """Al₄₃.₂(5)Si₃₁.₆Ru₂₅.₂, as papers print it."""
+        """Al 43.2 ± 0.5 Si 31.6 ± 0.4 Ru 25.2; with subscripts where no uncertainty was given."""
         if not self.sigmas:
             return self.composition.pretty(None)
         return " ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField, offer
+from samples.fields import PlainTextField, StyledBoundField, TypedDecimalField, offer, typed_number
 from samples.forms import RowFormSet
 from samples.models import Sample, people_who_see
 from samples.requests import sent_number
@@ -129,6 +130,26 @@ class PhaseForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
 
+_LAST_DIGITS = re.compile(r"\(([0-9]{1,4})\)$")
+
+
+def split_uncertainty(text: str) -> tuple[str, Decimal | None]:
+    """0.8706(4), as papers print it, is 0.8706 and 0.0004; None where there are no brackets."""
+    number = typed_number(text)
+    found = _LAST_DIGITS.search(number)
+    if not found:
+        return number, None
+    bare = number[: found.start()]
+    return bare, Decimal(found[1]).scaleb(-len(bare.partition(".")[2]))
+
+
+class LengthField(TypedDecimalField):
+    """Its uncertainty may stand behind it in brackets; the form takes that."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(split_uncertainty(value)[0] if isinstance(value, str) else value)
+
+
 class LatticeForm(forms.ModelForm):  # type: ignore[type-arg]
     """One length; where it looks as if it were meant otherwise, a box asks for a word on just this length."""
 
@@ -140,7 +161,7 @@ class LatticeForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = LatticeMeasurement
         fields = ["technique", "value", "unit", "uncertainty", "convention", "lattice_type", "confirmed", "notes"]
-        field_classes = {"value": TypedDecimalField, "uncertainty": TypedDecimalField}
+        field_classes = {"value": LengthField, "uncertainty": TypedDecimalField}
         error_messages = {
             "technique": {"required": NO_TECHNIQUE},
             "value": {"required": _("Write the length that was measured, like 0.8706.")},
@@ -158,6 +179,19 @@ class LatticeForm(forms.ModelForm):  # type: ignore[type-arg]
             "value": forms.TextInput(attrs={"placeholder": "0.8706"}),
             "uncertainty": forms.TextInput(attrs={"placeholder": "0.0004"}),
         }
+
+    def clean(self) -> dict[str, Any]:
+        """The uncertainty in brackets behind the value is that of the row."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        _value, in_brackets = split_uncertainty(self["value"].value() or "")
+        if in_brackets is not None and cleaned.get("uncertainty") not in (None, in_brackets):
+            sentence = _(
+                "The value says ± %(uncertainty)s in its brackets. Leave this empty, or write the value without."
+            )
+            self.add_error("uncertainty", sentence % {"uncertainty": f"{in_brackets:f}"})
+        elif in_brackets is not None:
+            cleaned["uncertainty"] = in_brackets
+        return cleaned
 
     @property
     def quoted(self) -> QuotedLength | None:
@@ -207,7 +241,7 @@ class LatticeFormSet(RowFormSet[LatticeMeasurement]):
 def read_length(typed: Mapping[str, Any]) -> QuotedLength | None:
     """A length from the texts of `value`, `unit` and `convention`, or None where they are not one yet."""
     try:
-        value = TypedDecimalField(min_value=Decimal("0.00001"), max_digits=9).clean(typed.get("value"))
+        value = LengthField(min_value=Decimal("0.00001"), max_digits=9).clean(typed.get("value"))
         return QuotedLength(value, LengthUnit(typed["unit"]), LatticeConvention(typed["convention"]))
     except (ValidationError, ValueError, KeyError):
         return None

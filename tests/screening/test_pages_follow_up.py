@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,23 @@ class TestEvidence:
         assert "a_R = a_F / 2 = 8.706 Å / 2 = 4.353 Å" in page
         assert "6.156 Å" in page  # a_6D
         assert "Al 43.2 ± 0.5" in page
+
+    @pytest.mark.parametrize("typed", ["0.8706(4)", "０，８７０６（４）"])
+    def test_an_uncertainty_in_brackets_is_of_the_last_digits(
+        self, client: Client, follow_up: FollowUp, typed: str
+    ) -> None:
+        address = f"/follow-ups/{follow_up.pk}/evidence/"
+        length = LENGTH | {"value": typed, "uncertainty": ""}
+        assert client.post(address, sheet(follow_up, [], [length])).status_code == 302
+        measured = follow_up.lattice_measurements.get()
+        assert (measured.value, measured.uncertainty) == (Decimal("0.8706"), Decimal("0.0004"))
+
+    def test_two_uncertainties_of_one_length_are_asked_about(self, client: Client, follow_up: FollowUp) -> None:
+        length = LENGTH | {"value": "0.8706(4)", "uncertainty": "0.0005"}
+        answer = client.post(f"/follow-ups/{follow_up.pk}/evidence/", sheet(follow_up, [], [length]))
+        assert answer.status_code == 422
+        assert "The value says ± 0.0004 in its brackets." in answer.content.decode()
+        assert not follow_up.lattice_measurements.exists()
 
     def test_checking_saves_nothing(self, client: Client, follow_up: FollowUp) -> None:
         typed = sheet(follow_up, [PHASE], [LENGTH]) | {"check": "1"}
