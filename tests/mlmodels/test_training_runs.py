@@ -250,6 +250,7 @@ class TestTakingUp:
         assert not lost.fail(sentence("The disk is full."))
         assert other.keep(step=7) == State.RUNNING
 
+    @pytest.mark.django_db(transaction=True)  # a beat gives an old connection back, which no transaction outlives
     def test_a_kept_state_comes_with_its_whole_curve(self, run: TrainingRun, tmp_path: Path) -> None:
         """Whoever takes the run up after a kill has no other record of the steps before that state."""
         learn(tmp_path, 3)
@@ -334,6 +335,7 @@ class TestEnding:
         assert run.state == State.CANCELLED
 
 
+@pytest.mark.django_db(transaction=True)  # who looks on gives an old connection back
 def test_who_looks_on_may_leave(
     run: TrainingRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
