@@ -23,11 +23,12 @@ from screening.models import Candidate, ReferencePhase, Review, ReviewError, Scr
 from screening.models.candidates import CandidateQuerySet
 from screening.reader_agreement import agreement_of_readers
 from screening.review_forms import BatchVerdictForm, VerdictForm
-from screening.review_queue import MOST_COUNTED, ORDER_WORDS, ORDERS, ReviewQueue, sisters
+from screening.review_queue import ORDER_WORDS, ORDERS, ReviewQueue, sisters
 from screening.templatetags.printed import probability_relation
 from screening.views.patterns import figure_context
 from screening.why import why_of
 
+MOST_LISTED = 1_000
 ROWS_A_PAGE = 50
 N_REASONS = 8
 N_NEWEST = 10
@@ -35,7 +36,7 @@ N_NEWEST = 10
 
 @permission_required("screening.view_candidate", raise_exception=True)
 def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) -> HttpResponse:
-    """The first MOST_COUNTED of what waits, in the order asked for; several calls can be judged at once."""
+    """The first MOST_LISTED of what waits, in the order asked for; several calls can be judged at once."""
     queue = ReviewQueue.asked(request.user, request.GET)
     waiting = Candidate.objects.visible_to(request.user).waiting().current().order_by(*ORDERS[queue.order])
     if queue.system_key:
@@ -44,8 +45,8 @@ def review_list(request: SignedInRequest, form: BatchVerdictForm | None = None) 
     context = {
         "queue": queue,
         "orders": ORDER_WORDS.items(),
-        "page": Paginator(shown[:MOST_COUNTED], ROWS_A_PAGE).get_page(request.GET.get("page")),
-        "most_counted": MOST_COUNTED,
+        "page": Paginator(shown[:MOST_LISTED], ROWS_A_PAGE).get_page(request.GET.get("page")),
+        "most_listed": MOST_LISTED,
         "systems": AlloySystem.objects.all(),
         "n_by_level": _counted_by_level(request.user),
         "agreement": agreement_of_readers(request.user),

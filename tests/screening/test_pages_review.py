@@ -113,8 +113,8 @@ class TestOrder:
     def test_of_very_many_only_the_first_are_counted_and_listed(
         self, client: Client, four: dict[str, ScreeningResult], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for module in ("screening.review_queue", "screening.views.reviews"):
-            monkeypatch.setattr(f"{module}.MOST_COUNTED", 3)
+        monkeypatch.setattr("screening.review_queue.MOST_COUNTED", 3)
+        monkeypatch.setattr("screening.views.reviews.MOST_LISTED", 3)
         assert "more than 3 left for you" in page_of(client, four["a"])
         assert "More than 3 candidates wait for your verdict" in client.get("/").content.decode()
         listed = client.get("/review/").content.decode()
