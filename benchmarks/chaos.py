@@ -415,17 +415,17 @@ def say_what_was_told(names: list[str], seconds: float, clients: Clients, onlook
 EXPECTED = {
     "cut the database off": ("home: 503 The database does not answer", "healthz: 503 database"),
     "freeze the database": ("home: 503 The database", "healthz: 503 database"),
-    "switch the workers host off": ("home: No worker is running", "healthz: 503 worker silent"),
-    "fill the disk": ("home: The disk is", "healthz: 503 disk nearly full"),
+    "switch the workers host off": ("home: No worker is running", "worker silent"),
+    "fill the disk": ("home: The disk is", "disk nearly full"),
 }
-"""What must be said, at the least, while that is done."""
+"""What must be said, at the least, while that is done; /healthz may name more that is wrong in the same line."""
 
 
 def check_what_was_said(names: list[str], onlookers: Onlookers) -> None:
     for during, expected in EXPECTED.items():
         if during in names:
             said = onlookers.said.get(during, [])
-            unsaid = [start for start in expected if not any(sentence.startswith(start) for sentence in said)]
+            unsaid = [words for words in expected if not any(words in sentence for sentence in said)]
             print(
                 f"{'WRONG' if unsaid else 'ok   '} said during “{during}”" + (f"; not said: {unsaid}" if unsaid else "")
             )
